@@ -1,0 +1,42 @@
+import { DeferredQueue, type Work } from './deferred.ts';
+import type { Timer } from './timer.ts';
+import { TimerWheel } from './wheel.ts';
+
+/**
+ * Where a stack takes its time from. Everything that waits, waits on a clock: timers on its wheel, and deferred work at the
+ * end of its current batch. Two kinds exist: {@link VirtualClock}, which a test moves, and {@link RealClock}.
+ */
+export abstract class Clock {
+  protected readonly wheel: TimerWheel = new TimerWheel();
+  protected readonly deferred: DeferredQueue = new DeferredQueue();
+  /** Milliseconds between the Unix epoch and this clock's 0, for timestamps that people read. */
+  abstract readonly epoch: number;
+
+  /** Milliseconds since the clock began: monotonic, with fractions, of microsecond resolution. */
+  abstract now(): number;
+
+  /** Runs `work` at the end of the current batch; a second request before that changes nothing. Allocates nothing. */
+  defer(work: Work): void {
+    this.deferred.push(work);
+  }
+
+  /** Runs deferred work now: what a driver calls at the end of a batch of received frames. */
+  abstract settle(): void;
+
+  /** Number of armed timers. */
+  pendingTimers(): number {
+    return this.wheel.pending;
+  }
+
+  /** Used by {@link Timer}: arms it for `atMs` of this clock, rounded to the microsecond. */
+  arm(timer: Timer, atMs: number): void {
+    this.wheel.remove(timer);
+    timer.deadline = Math.max(0, Math.round(atMs * 1000));
+    this.wheel.insert(timer);
+  }
+
+  /** Used by {@link Timer}: disarms it; returns whether it was armed. */
+  disarm(timer: Timer): boolean {
+    return this.wheel.remove(timer);
+  }
+}

@@ -1,0 +1,102 @@
+import { Clock } from './clock.ts';
+import type { Work } from './deferred.ts';
+import type { Timer } from './timer.ts';
+
+/** Deferred work a turn of the event loop (Linux: `net.core.netdev_budget`); the rest goes on in the next turn. */
+const BUDGET = 4096;
+/** `setTimeout` takes no more than 31 bits. */
+const LONGEST_TIMEOUT = 0x7fffffff;
+
+/**
+ * The machine's own time. This file and `random.ts` are the only ones below `tools/` that ask the host for anything.
+ *
+ * One `setTimeout` stands behind the whole wheel. Deferred work runs when a driver's batch ends (`settle`), or else in a
+ * microtask at the end of the current tick.
+ */
+export class RealClock extends Clock {
+  readonly epoch: number;
+  readonly #origin: number;
+  readonly #onTimeout = (): void => this.#fire();
+  readonly #onTick = (): void => {
+    this.#tickScheduled = false;
+    this.settle();
+  };
+  #timeout: NodeJS.Timeout | undefined;
+  #armedFor = Number.POSITIVE_INFINITY;
+  #tickScheduled = false;
+  #settling = false;
+  #referenced = true;
+
+  constructor() {
+    super();
+    this.#origin = performance.now();
+    this.epoch = performance.timeOrigin + this.#origin;
+  }
+
+  now(): number {
+    return performance.now() - this.#origin;
+  }
+
+  override defer(work: Work): void {
+    super.defer(work);
+    if (this.#settling || this.#tickScheduled) return;
+    this.#tickScheduled = true;
+    queueMicrotask(this.#onTick);
+  }
+
+  settle(): void {
+    if (this.#settling) return;
+    this.#settling = true;
+    try {
+      this.deferred.run(BUDGET);
+    } finally {
+      this.#settling = false;
+      if (!this.deferred.empty && !this.#tickScheduled) {
+        this.#tickScheduled = true;
+        setImmediate(this.#onTick);
+      }
+    }
+  }
+
+  override arm(timer: Timer, atMs: number): void {
+    super.arm(timer, atMs);
+    if (timer.deadline < this.#armedFor) this.#rearm();
+  }
+
+  /** Fires what is due now, for drivers that poll without giving the event loop a turn. */
+  poll(): void {
+    if (this.now() * 1000 >= this.#armedFor) this.#fire();
+  }
+
+  /** Whether armed timers keep the process alive; they do unless told otherwise. */
+  keepAlive(on: boolean): void {
+    this.#referenced = on;
+    if (on) this.#timeout?.ref();
+    else this.#timeout?.unref();
+  }
+
+  #fire(): void {
+    clearTimeout(this.#timeout);
+    this.#timeout = undefined;
+    this.#armedFor = Number.NEGATIVE_INFINITY;
+    try {
+      const due = Math.floor(this.now() * 1000);
+      for (let timer = this.wheel.takeDue(due); timer !== null; timer = this.wheel.takeDue(due)) {
+        timer.callback(timer);
+      }
+      this.settle();
+    } finally {
+      this.#rearm();
+    }
+  }
+
+  #rearm(): void {
+    clearTimeout(this.#timeout);
+    this.#timeout = undefined;
+    this.#armedFor = this.wheel.nextMoment();
+    if (this.#armedFor === Number.POSITIVE_INFINITY) return;
+    const delay = Math.ceil(this.#armedFor / 1000 - this.now());
+    this.#timeout = setTimeout(this.#onTimeout, Math.min(Math.max(delay, 0), LONGEST_TIMEOUT));
+    if (!this.#referenced) this.#timeout.unref();
+  }
+}
