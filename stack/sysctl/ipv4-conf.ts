@@ -1,0 +1,89 @@
+import { Knob, type SysctlTable } from './table.ts';
+
+/** How the value of `conf/all` and that of the interface become the one in force (Linux: `IN_DEV_*CONF`). */
+type Combine = 'max' | 'or' | 'and' | 'interface';
+
+/** Name, Linux's default, rule, greatest value. */
+const SETTINGS = {
+  forwarding: [0, 'interface', 1],
+  accept_local: [0, 'or', 1],
+  accept_redirects: [1, 'interface', 1],
+  accept_source_route: [0, 'and', 1],
+  arp_accept: [0, 'max', 2],
+  arp_announce: [0, 'max', 2],
+  arp_evict_nocarrier: [1, 'and', 1],
+  arp_filter: [0, 'or', 1],
+  arp_ignore: [0, 'max', 8],
+  arp_notify: [0, 'max', 1],
+  drop_gratuitous_arp: [0, 'or', 1],
+  drop_unicast_in_l2_multicast: [0, 'or', 1],
+  ignore_routes_with_linkdown: [0, 'or', 1],
+  log_martians: [0, 'or', 1],
+  promote_secondaries: [0, 'or', 1],
+  proxy_arp: [0, 'or', 1],
+  proxy_arp_pvlan: [0, 'or', 1],
+  route_localnet: [0, 'or', 1],
+  rp_filter: [0, 'max', 2],
+  secure_redirects: [1, 'or', 1],
+  send_redirects: [1, 'or', 1],
+  shared_media: [1, 'or', 1],
+} as const satisfies Record<string, readonly [number, Combine, number]>;
+
+export type Ipv4ConfName = keyof typeof SETTINGS;
+const NAMES = Object.keys(SETTINGS) as Ipv4ConfName[];
+
+/** Values in force, read on packets' paths: plain numbers under Linux's names. */
+export type Ipv4ConfValues = Record<Ipv4ConfName, number>;
+
+/**
+ * One directory of `net.ipv4.conf`: `all`, `default`, or an interface. An interface begins with the values of `default`.
+ * `values` is what is in force for it, kept up to date when it or `all` changes.
+ */
+export class Ipv4Conf {
+  readonly directory: string;
+  readonly knobs: Readonly<Record<Ipv4ConfName, Knob>>;
+  readonly values: Ipv4ConfValues;
+  readonly #all: Ipv4Conf | null;
+  readonly #table: SysctlTable;
+
+  constructor(table: SysctlTable, directory: string, all: Ipv4Conf | null, template: Ipv4Conf | null) {
+    this.#table = table;
+    this.#all = all;
+    this.directory = directory;
+    const knobs: Partial<Record<Ipv4ConfName, Knob>> = {};
+    const values: Partial<Ipv4ConfValues> = {};
+    for (const name of NAMES) {
+      const [initial, , max] = SETTINGS[name];
+      const knob = new Knob(`net.ipv4.conf.${directory}.${name}`, initial, { min: 0, max });
+      knob.value = template?.knobs[name].value ?? initial;
+      knob.onChange = () => this.refresh();
+      table.addKnob(knob);
+      knobs[name] = knob;
+      values[name] = knob.value;
+    }
+    this.knobs = knobs as Record<Ipv4ConfName, Knob>;
+    this.values = values as Ipv4ConfValues;
+    this.refresh();
+  }
+
+  /** Recomputes `values`. */
+  refresh(): void {
+    for (const name of NAMES) {
+      const own = this.knobs[name].value;
+      this.values[name] =
+        this.#all === null ? own : combine(SETTINGS[name][1], this.#all.knobs[name].value, own);
+    }
+  }
+
+  /** Takes its names out of the table. */
+  remove(): void {
+    this.#table.removePrefix(`net.ipv4.conf.${this.directory}.`);
+  }
+}
+
+function combine(rule: Combine, all: number, own: number): number {
+  if (rule === 'max') return Math.max(all, own);
+  if (rule === 'or') return all || own ? 1 : 0;
+  if (rule === 'and') return all && own ? 1 : 0;
+  return own;
+}
