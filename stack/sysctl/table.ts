@@ -59,8 +59,8 @@ export class SysctlTable {
 
   /** Removes all names that begin with `prefix`: the settings of a device that is gone. */
   removePrefix(prefix: string): void {
-    for (const name of [...this.#knobs.keys()]) if (name.startsWith(prefix)) this.#knobs.delete(name);
-    for (const name of [...this.#texts.keys()]) if (name.startsWith(prefix)) this.#texts.delete(name);
+    for (const name of this.#knobs.keys()) if (name.startsWith(prefix)) this.#knobs.delete(name);
+    for (const name of this.#texts.keys()) if (name.startsWith(prefix)) this.#texts.delete(name);
   }
 
   has(name: string): boolean {
