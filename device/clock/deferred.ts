@@ -19,6 +19,9 @@ export const WORK = 0;
 export const FLUSH = 1;
 export type Stage = typeof WORK | typeof FLUSH;
 
+/** Work done before its entries are cut off a queue that never runs empty. */
+const COMPACT_AT = 1024;
+
 export class DeferredQueue {
   readonly #stages: [Work[], Work[]] = [[], []];
   readonly #heads: [number, number] = [0, 0];
@@ -50,6 +53,9 @@ export class DeferredQueue {
     const work = queue[this.#heads[stage]++]!;
     if (this.#heads[stage] === queue.length) {
       queue.length = 0;
+      this.#heads[stage] = 0;
+    } else if (this.#heads[stage] === COMPACT_AT) {
+      queue.splice(0, COMPACT_AT);
       this.#heads[stage] = 0;
     }
     return work;

@@ -27,7 +27,7 @@ export function isMulticastMac(mac: MacAddress): boolean {
 
 /** An address that a station may have: neither zero nor a group (Linux: `is_valid_ether_addr`). */
 export function isValidMac(mac: MacAddress): boolean {
-  return mac !== MAC_ZERO && !isMulticastMac(mac);
+  return Number.isInteger(mac) && mac > MAC_ZERO && mac < MAC_BROADCAST && !isMulticastMac(mac);
 }
 
 /** `02:00:00:00:00:01`. */

@@ -1,0 +1,149 @@
+import fc from 'fast-check';
+import t from 'tap';
+import { FLUSH, Work } from '../../device/clock/deferred.ts';
+import { RealClock } from '../../device/clock/real.ts';
+import { Timer } from '../../device/clock/timer.ts';
+import { VirtualClock } from '../../device/clock/virtual.ts';
+
+t.test('timers fire at their own moment, ties in order of insertion', (t) => {
+  const clock = new VirtualClock();
+  const log: string[] = [];
+  const timer = (name: string) => new Timer(clock, () => log.push(`${name} ${clock.now()}`));
+  const [a, b, c, d] = [timer('a'), timer('b'), timer('c'), timer('d')];
+  b.start(500);
+  a.start(0.25);
+  clock.advance(200);
+  c.start(300);
+  d.start(300);
+  t.equal(c.remaining, 300);
+  t.equal(clock.pendingTimers(), 3);
+  t.ok(d.stop());
+  t.notOk(d.stop(), 'a second stop finds nothing');
+  t.equal(d.remaining, -1);
+  d.start(299.999);
+  clock.advance(1000);
+  t.strictSame(log, ['a 0.25', 'd 499.999', 'b 500', 'c 500']);
+  t.equal(clock.now(), 1200);
+  t.equal(clock.pendingTimers(), 0);
+  t.end();
+});
+
+t.test('the wheel agrees with a sorted list, whatever the delays', (t) => {
+  const step = fc.record({
+    delay: fc.oneof(fc.nat(3), fc.nat(5_000), fc.nat(40_000_000), fc.nat(2 ** 30), fc.constant(2 ** 41)),
+    cancel: fc.boolean(),
+    advance: fc.oneof(fc.constant(0), fc.nat(100), fc.nat(3_000_000)),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const clock = new VirtualClock();
+      const fired: string[] = [];
+      const expected: { at: number; order: number; name: string }[] = [];
+      let now = 0;
+      steps.forEach(({ delay, cancel, advance }, order) => {
+        const name = `t${order}`;
+        const timer = new Timer(clock, () => fired.push(`${name}@${Math.round(clock.now() * 1000)}`));
+        timer.start(delay / 1000);
+        if (cancel) timer.stop();
+        else expected.push({ at: now + delay, order, name });
+        clock.advance(advance / 1000);
+        now += advance;
+      });
+      clock.advance(2 ** 42 / 1000);
+      expected.sort((x, y) => x.at - y.at || x.order - y.order);
+      t.strictSame(
+        fired,
+        expected.map(({ at, name }) => `${name}@${at}`),
+      );
+      return clock.pendingTimers() === 0;
+    }),
+    { numRuns: 200, seed: 7 },
+  );
+  t.end();
+});
+
+t.test('a timer may rearm itself, and arm others for this very moment', (t) => {
+  const clock = new VirtualClock();
+  const log: number[] = [];
+  const tick = new Timer(clock, () => {
+    log.push(clock.now());
+    if (log.length < 3) tick.start(10);
+    else now.start(0);
+  });
+  const now = new Timer(clock, () => log.push(-clock.now()));
+  tick.start(10);
+  clock.advance(30);
+  t.strictSame(log, [10, 20, 30, -30]);
+  now.startAt(5);
+  t.equal(now.remaining, 0, 'a moment in the past is now');
+  clock.drain();
+  t.equal(log.length, 5);
+  t.end();
+});
+
+t.test('advanceUntil stops at the moment the condition holds', (t) => {
+  const clock = new VirtualClock();
+  let done = false;
+  new Timer(clock, () => {
+    done = true;
+  }).start(70);
+  t.ok(clock.advanceUntil(() => done, 1000));
+  t.equal(clock.now(), 70);
+  t.notOk(clock.advanceUntil(() => false, 100));
+  t.equal(clock.now(), 170);
+  t.end();
+});
+
+t.test('deferred work runs once, in order, and flushes run last', (t) => {
+  const clock = new VirtualClock();
+  const log: string[] = [];
+  const flush = new Work(() => log.push('flush'), FLUSH);
+  const second = new Work(() => log.push('second'));
+  const first = new Work(() => {
+    log.push('first');
+    clock.defer(second);
+  });
+  clock.defer(flush);
+  clock.defer(first);
+  clock.defer(first);
+  clock.drain();
+  t.strictSame(log, ['first', 'second', 'flush']);
+  const loop: Work = new Work(() => clock.defer(loop));
+  clock.defer(loop);
+  t.throws(() => clock.drain(), /never ends/);
+  t.end();
+});
+
+t.test('the real clock fires timers and runs deferred work at the end of the tick', async (t) => {
+  const clock = new RealClock();
+  const log: string[] = [];
+  const work = new Work(() => log.push('work'));
+  await new Promise<void>((resolve) => {
+    const late = new Timer(clock, () => {
+      log.push('late');
+      resolve();
+    });
+    const early = new Timer(clock, () => log.push('early'));
+    late.start(8);
+    early.start(2);
+    clock.defer(work);
+    log.push('sync');
+  });
+  t.strictSame(log, ['sync', 'work', 'early', 'late']);
+  t.equal(clock.pendingTimers(), 0);
+  t.ok(Math.abs(clock.epoch + clock.now() - Date.now()) < 1000, 'the epoch is the wall clock');
+});
+
+t.test('the real clock gives the event loop a turn when work never ends', async (t) => {
+  const clock = new RealClock();
+  let runs = 0;
+  let stop = false;
+  const loop: Work = new Work(() => {
+    runs++;
+    if (!stop) clock.defer(loop);
+  });
+  clock.defer(loop);
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  stop = true;
+  t.ok(runs > 4096, 'work went on over several turns');
+});
