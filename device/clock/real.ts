@@ -1,5 +1,5 @@
 import { Clock } from './clock.ts';
-import type { Work } from './deferred.ts';
+import { FLUSH, Work } from './deferred.ts';
 import type { Timer } from './timer.ts';
 
 /** Deferred work a turn of the event loop (Linux: `net.core.netdev_budget`); the rest goes on in the next turn. */
@@ -21,6 +21,10 @@ export class RealClock extends Clock {
     this.#tickScheduled = false;
     this.settle();
   };
+  /** Ends the batch whose time `recent` gave, when nothing else does. */
+  readonly #endOfBatch = new Work(() => {}, FLUSH);
+  #recent = 0;
+  #recentIsValid = false;
   #timeout: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #tickScheduled = false;
@@ -37,6 +41,15 @@ export class RealClock extends Clock {
     return performance.now() - this.#origin;
   }
 
+  recent(): number {
+    if (!this.#recentIsValid) {
+      this.#recent = this.now();
+      this.#recentIsValid = true;
+      this.defer(this.#endOfBatch);
+    }
+    return this.#recent;
+  }
+
   override defer(work: Work): void {
     super.defer(work);
     if (this.#settling || this.#tickScheduled) return;
@@ -51,6 +64,7 @@ export class RealClock extends Clock {
       this.deferred.run(BUDGET);
     } finally {
       this.#settling = false;
+      this.#recentIsValid = false;
       if (!this.deferred.empty && !this.#tickScheduled) {
         this.#tickScheduled = true;
         setImmediate(this.#onTick);
@@ -79,6 +93,7 @@ export class RealClock extends Clock {
     clearTimeout(this.#timeout);
     this.#timeout = undefined;
     this.#armedFor = Number.NEGATIVE_INFINITY;
+    this.#recentIsValid = false;
     try {
       const due = Math.floor(this.now() * 1000);
       for (let timer = this.wheel.takeDue(due); timer !== null; timer = this.wheel.takeDue(due)) {

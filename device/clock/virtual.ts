@@ -21,6 +21,10 @@ export class VirtualClock extends Clock {
     return this.wheel.elapsed / 1000;
   }
 
+  recent(): number {
+    return this.wheel.elapsed / 1000;
+  }
+
   /** Moves on by `ms`, firing every timer on the way at its own moment, with deferred work after each. */
   advance(ms: number): void {
     const target = this.wheel.elapsed + Math.round(ms * 1000);

@@ -48,7 +48,7 @@ export class Packet {
   vlanTci = -1;
   priority = 0;
   mark = 0;
-  /** Milliseconds of the clock at arrival. */
+  /** Milliseconds of the clock at arrival, when somebody wants timestamps (`Netns.timestamps`). */
   timestamp = 0;
 
   /** Segment size in bytes; 0: not a super-segment. */

@@ -277,7 +277,7 @@ export class NetDevice implements LinkPort {
     statistics.rxPackets++;
     statistics.rxBytes += packet.length;
     packet.ifindex = this.ifindex;
-    packet.timestamp = this.ns.machine.clock.now();
+    if (this.ns.timestamps > 0) packet.timestamp = this.ns.machine.clock.now();
     packet.link = packet.start;
     if (this.hardHeaderLength === 0) this.#typeRaw(packet);
     else this.#typeEthernet(packet);

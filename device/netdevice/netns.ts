@@ -38,6 +38,8 @@ export class Netns {
   devices: readonly NetDevice[] = [];
   /** The last index given out (Linux: `ifindex` cursor of `struct net`). */
   lastIfindex = 0;
+  /** How many users want packets stamped with their time of arrival (Linux: `net_enable_timestamp`). */
+  timestamps = 0;
 
   readonly #handlers: { protocol: number; handler: ProtocolHandler }[][] = Array.from(
     { length: BUCKETS },
