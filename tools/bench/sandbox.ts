@@ -1,0 +1,58 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** What keeps a real TAP from being used here, or undefined when nothing does. */
+export function tapObstacle(): string | undefined {
+  if (process.platform !== 'linux') return 'not Linux';
+  if (process.getuid?.() !== 0) return 'not root';
+  if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun';
+  if (spawnSync('ip', ['-V']).status !== 0) return 'no ip program (Debian: iproute2)';
+  return undefined;
+}
+
+/** Runs a program in the current namespace; throws with its stderr when it fails. */
+export function run(program: string, ...args: string[]): string {
+  const result = spawnSync(program, args, { encoding: 'utf8' });
+  if (result.status !== 0) {
+    throw new Error(`${program} ${args.join(' ')}: ${result.stderr?.trim() || result.error?.message || result.status}`);
+  }
+  return result.stdout;
+}
+
+/**
+ * Runs this Node with `args` inside a network namespace of its own, which is removed afterwards whatever happens, pinned to
+ * the last CPU where `taskset` is there. Resolves with the exit code.
+ */
+export async function runInNamespace(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const namespace = `tapir-bench-${process.pid}`;
+  run('ip', 'netns', 'add', namespace);
+  let child: ChildProcess | undefined;
+  const stop = (): void => {
+    child?.kill('SIGTERM');
+  };
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
+  try {
+    run('ip', 'netns', 'exec', namespace, 'ip', 'link', 'set', 'lo', 'up');
+    spawnSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.tcp_congestion_control=reno']);
+    const pin = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', lastCpu()] : [];
+    const running = spawn('ip', ['netns', 'exec', namespace, ...pin, process.execPath, ...args], {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: environment,
+    });
+    child = running;
+    return await new Promise<number>((resolve) => {
+      running.once('exit', (code) => resolve(code ?? 1));
+      running.once('error', () => resolve(1));
+    });
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
+    run('ip', 'netns', 'del', namespace);
+  }
+}
+
+function lastCpu(): string {
+  const allowed = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' }).stdout ?? '';
+  return /(\d+)\s*$/.exec(allowed)?.[1] ?? '0';
+}
