@@ -64,6 +64,7 @@ export const {
   ENOENT,
   EIO,
   ENXIO,
+  EBADF,
   EAGAIN,
   ENOMEM,
   EACCES,
@@ -83,11 +84,13 @@ export const {
   ENETDOWN,
   ENETUNREACH,
   ENOBUFS,
+  ENOTCONN,
   ESHUTDOWN,
   ETIMEDOUT,
   ECONNREFUSED,
   EHOSTUNREACH,
   EPROTO,
+  EBADFD,
 } = ERRNO;
 
 const NAMES = new Map<number, string>(Object.entries(ERRNO).map(([name, number]) => [number, name]));

@@ -20,6 +20,7 @@ declare module 'buffer-layout' {
     addBoolean(property: keyof T & string): unknown;
   }
   export function u8(property?: string): Layout<number>;
+  export function u16(property?: string): Layout<number>;
   export function u16be(property?: string): Layout<number>;
   export function u32be(property?: string): Layout<number>;
   export function u48be(property?: string): Layout<number>;
