@@ -1,0 +1,112 @@
+import { connect, type Socket } from 'node:net';
+import { LineReader } from './lines.ts';
+import { ControlError, type Reply } from './protocol.ts';
+import { isOwnSocket } from './socket-path.ts';
+
+/** Longest line that a server may send in bytes: a table of many thousand routes fits. */
+const LONGEST_REPLY = 64 * 1024 * 1024;
+
+interface Pending {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly onEvent: ((event: unknown) => void) | undefined;
+  readonly onDropped: ((count: number) => void) | undefined;
+}
+
+/** A method under way that sends events. */
+export interface Stream {
+  /** The method's result, when it has ended. */
+  readonly done: Promise<unknown>;
+  /** Asks for the end; `done` resolves with what the method answers to that. */
+  cancel(): void;
+}
+
+/** The other end of the control socket. */
+export class ControlClient {
+  readonly #socket: Socket;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    const reader = new LineReader(LONGEST_REPLY, {
+      line: (line) => this.#reply(JSON.parse(line) as Reply),
+      tooLong: () => this.#fail(new Error('the answer is too long')),
+    });
+    socket.on('data', (chunk: Buffer) => reader.push(chunk));
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(new Error('the stack went away')));
+  }
+
+  /** Connects; a socket that belongs to another user than root or the caller is refused. */
+  static connect(path: string): Promise<ControlClient> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(path);
+      socket.once('error', (error: NodeJS.ErrnoException) => {
+        const reason = error.code === 'ECONNREFUSED' ? 'nobody serves it' : error.message;
+        reject(new Error(`control socket ${path}: ${reason}`));
+      });
+      socket.once('connect', () => {
+        socket.removeAllListeners('error');
+        if (isOwnSocket(path)) {
+          resolve(new ControlClient(socket));
+          return;
+        }
+        socket.destroy();
+        reject(new Error(`control socket ${path}: belongs to another user`));
+      });
+    });
+  }
+
+  /** Asks and waits for the answer; an error is thrown as {@link ControlError}. */
+  call(method: string, params: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
+    return this.stream(method, params).done;
+  }
+
+  /** Asks for a method that sends events before it answers. `onDropped` hears of events that were lost on the way. */
+  stream(
+    method: string,
+    params: Readonly<Record<string, unknown>> = {},
+    onEvent?: (event: unknown) => void,
+    onDropped?: (count: number) => void,
+  ): Stream {
+    const id = ++this.#lastId;
+    const done = new Promise<unknown>((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject, onEvent, onDropped });
+      this.#write({ id, method, params });
+    });
+    return { done, cancel: () => this.#write({ id: ++this.#lastId, method: 'cancel', params: { id } }) };
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  #write(request: object): void {
+    if (!this.#socket.destroyed) this.#socket.write(`${JSON.stringify(request)}\n`);
+  }
+
+  #reply(reply: Reply): void {
+    if (reply.id === null) {
+      if ('error' in reply) this.#fail(new ControlError(reply.error.code, reply.error.message));
+      return;
+    }
+    const pending = this.#pending.get(Number(reply.id));
+    if (pending === undefined) return;
+    if ('event' in reply) pending.onEvent?.(reply.event);
+    else if ('dropped' in reply) pending.onDropped?.(reply.dropped);
+    else {
+      this.#pending.delete(Number(reply.id));
+      if ('error' in reply) {
+        const { code, message, param } = reply.error;
+        pending.reject(new ControlError(code, message, param));
+      } else pending.resolve(reply.result);
+    }
+  }
+
+  #fail(error: Error): void {
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+    this.#socket.destroy();
+  }
+}
