@@ -1,0 +1,23 @@
+/**
+ * tapir's stack: {@link createStack} makes one, {@link Stack.addDevice} gives it a link, and the rest is asked of the
+ * {@link Stack}.
+ */
+
+export { RealClock } from '../device/clock/real.ts';
+export { VirtualClock } from '../device/clock/virtual.ts';
+export { errnoName, NetError } from '../device/errno.ts';
+export { formatMac, type MacAddress, parseMac } from '../device/frame/mac.ts';
+export { LINUX_COMPAT, type LinuxCompat, Machine, type MachineOptions } from '../device/machine.ts';
+export { PacketPool } from '../device/memory/pool.ts';
+export type { Link, LinkPort } from '../device/netdevice/link.ts';
+export type { NetDevice } from '../device/netdevice/netdevice.ts';
+export { SeededEntropy } from '../device/random.ts';
+export { type CounterName, MIB, Mib } from './counters.ts';
+export type { Inet, NeighbourSeam, RouteResult } from './inet.ts';
+export type { FibEntry, RouteAttributes } from './ip/fib-entry.ts';
+export { type InetAddress, InetDevice, inetDevice } from './ip/inet-device.ts';
+export { Ping, type PingOptions, type PingReply, type PingSummary } from './ip/ping.ts';
+export type { AddressOptions, DeviceOptions, RouteOptions, StackOptions } from './options.ts';
+export { createStack, Stack } from './stack.ts';
+export { SysctlTable } from './sysctl/table.ts';
+export { formatIpv4, type Ipv4, type Ipv4Prefix, parseIpv4, parsePrefix } from './wire/address.ts';
