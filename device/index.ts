@@ -12,7 +12,27 @@ export * from './drop.ts';
 export * from './errno.ts';
 export * from './frame/ethernet.ts';
 export * from './frame/mac.ts';
+export { randomMac } from './frame/random-mac.ts';
 export * from './frame/vlan.ts';
+export { type CaptureLink, capture, captureNamespace } from './link/capture.ts';
+export {
+  DROP_FAULT_INJECTED,
+  type FaultAction,
+  type FaultDirection,
+  type FaultLink,
+  type FaultRule,
+  fault,
+  nthFrame,
+} from './link/fault.ts';
+export { LinkFilter } from './link/filter.ts';
+export { LoopbackLink } from './link/loopback.ts';
+export type { FdbEntry, FdbEvent, FdbKind, FdbListener } from './link/switch/fdb.ts';
+export { DROP_SWITCH_PORT_DOWN, DROP_SWITCH_SEGMENT, type SwitchPort } from './link/switch/port.ts';
+export * from './link/switch/switch.ts';
+export { createVeth, type VethLink, type VethOptions } from './link/veth.ts';
+export * from './link/wire/direction.ts';
+export type { GilbertElliott, Impairment } from './link/wire/impairment.ts';
+export { createWire, type Wire, type WireEnd, type WireOptions, type WireSide } from './link/wire/wire.ts';
 export { LINUX_COMPAT, type LinuxCompat, Machine, type MachineOptions } from './machine.ts';
 export { checksum, checksumAdjust, fold, sumBytes } from './memory/checksum.ts';
 export * from './memory/packet.ts';
@@ -37,4 +57,10 @@ export type { RtListener, RtMessage, RtType } from './netdevice/rtnetlink.ts';
 export * from './netdevice/state-bits.ts';
 export { LinkStatistics } from './netdevice/statistics.ts';
 export * from './netdevice/upper.ts';
+export * from './pcap/capture-file.ts';
+export { LINKTYPE_ETHERNET, LINKTYPE_RAW } from './pcap/format.ts';
+export { PcapWriter, type PcapWriterOptions } from './pcap/pcap-writer.ts';
+export { PcapngWriter } from './pcap/pcapng-writer.ts';
+export { readCapture } from './pcap/reader.ts';
+export type { CaptureSink, CaptureWriter, CaptureWriterOptions, FrameNotes } from './pcap/writer.ts';
 export { Entropy, RealEntropy, SeededEntropy } from './random.ts';
