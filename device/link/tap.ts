@@ -1,10 +1,10 @@
 import { EADDRNOTAVAIL, NetError } from '../errno.ts';
 import { ETH_HLEN } from '../frame/ethernet.ts';
 import { formatMac, isValidMac, type MacAddress } from '../frame/mac.ts';
+import { randomMac } from '../frame/random-mac.ts';
 import type { Machine } from '../machine.ts';
 import { IFF_TAP, type TapDriver } from '../native.ts';
 import { ARPHRD_ETHER } from '../netdevice/flags.ts';
-import type { Entropy } from '../random.ts';
 import { TunTapLink } from './tuntap.ts';
 import type { TunTapOptions } from './tuntap-open.ts';
 
@@ -25,7 +25,8 @@ export class TapLink extends TunTapLink {
   constructor(machine: Machine, options: TapOptions = {}, driver?: TapDriver) {
     super(machine, options, IFF_TAP, 0, ETH_HLEN, driver);
     const kernels = this.queue.hardwareAddress();
-    const address = options.mac ?? randomMac(machine.entropy, kernels);
+    let address = options.mac ?? randomMac(machine.entropy);
+    while (options.mac === undefined && address === kernels) address = randomMac(machine.entropy);
     if (!isValidMac(address) || address === kernels) {
       this.queue.close();
       throw new NetError(-EADDRNOTAVAIL, 'tap', `address ${formatMac(address)}`);
@@ -36,14 +37,5 @@ export class TapLink extends TunTapLink {
   /** Nothing to tell the kernel: it hands us every frame, whomever it is for. */
   setMac(_mac: MacAddress): number {
     return 0;
-  }
-}
-
-/** A locally administered unicast address other than `taken` (Linux: `eth_random_addr`). */
-function randomMac(entropy: Entropy, taken: MacAddress): MacAddress {
-  for (;;) {
-    const high = ((entropy.u32() >>> 16) & 0xfcff) | 0x0200;
-    const mac = high * 0x1_0000_0000 + entropy.u32();
-    if (mac !== taken) return mac;
   }
 }
