@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { describeFrame } from '../../stack/wire/describe.ts';
 import { judgeCapture, tshark } from './support/capture.ts';
 import { errorCounters, grown } from './support/errors.ts';
 import { withNamespace } from './support/namespace.ts';
@@ -75,4 +77,30 @@ t.test('nstat shows what its host takes for an error', { skip: requirements('nst
   for (const device of ['veth0', 'veth1']) await ns.ip(`link set ${device} up`);
   await ns.try('ping', '-b', '-c', '2', '-i', '0.02', '-W', '1', '10.9.0.255');
   t.strictSame(grown(before, await errorCounters(ns)), { IcmpInErrors: 2 });
+});
+
+t.test('describeFrame says what tcpdump -ent says', { skip: requirements('tcpdump') }, (t) => {
+  const arp = (type: string, op: number, tha = '000000000000') =>
+    Buffer.from(
+      `ffffffffffff020000000002${type}000108000604000${op}0200000000020a000002${tha}0a000001${'00'.repeat(18)}`,
+      'hex',
+    );
+  const request = arp('0806', 1);
+  const frames = [
+    REPLY,
+    changed(34, 8),
+    request,
+    arp('0806', 1, '020000000001'),
+    arp('0806', 2),
+    arp('8035', 3, '020000000002'),
+    arp('8035', 4, '020000000002'),
+    request.subarray(0, 42),
+    Buffer.concat([request.subarray(0, 12), Buffer.from('81006005', 'hex'), request.subarray(12)]),
+    Buffer.concat([request.subarray(0, 12), Buffer.from('81003005', 'hex'), REPLY.subarray(12)]),
+  ];
+  const path = join(t.testdir({}), 'frames.pcap');
+  writeFileSync(path, pcap(...frames));
+  const { stdout } = spawnSync('tcpdump', ['-e', '-n', '-t', '-r', path], { encoding: 'utf8' });
+  t.strictSame(frames.map(describeFrame), stdout.trimEnd().split('\n'));
+  t.end();
 });
