@@ -8,10 +8,16 @@ const TIME_LIMIT = 60_000;
 let last = 0;
 const open = new Set<Namespace>();
 
-// A test that is torn down by a signal or an exception leaves nothing behind either.
-process.on('exit', () => {
+// A test that is ended by an exception or a signal leaves nothing behind either.
+function removeAll(): void {
   for (const namespace of open) namespace.remove();
-});
+}
+process.on('exit', removeAll);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.once(signal, () => {
+    removeAll();
+    process.kill(process.pid, signal);
+  });
 
 /** A network namespace of the kernel with a name of its own, and the programs that run in it. */
 export class Namespace {
@@ -45,7 +51,9 @@ export class Namespace {
   async run(program: string, ...args: string[]): Promise<string> {
     const { code, signal, stdout, stderr } = await this.try(program, ...args);
     if (code !== 0)
-      throw new Error(`${program} ${args.join(' ')}: ${signal ?? `exit code ${code}`}: ${stderr}${stdout}`);
+      throw new Error(
+        `${[program, ...args].join(' ')}: ${signal ?? `exit code ${code}`}: ${stderr}${stdout}`,
+      );
     return stdout;
   }
 
