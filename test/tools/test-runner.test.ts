@@ -240,6 +240,12 @@ t.test('a file that crashed, hung, or never ran is a failure, even beside an exp
   t.equal(both.last, '0 passed, 1 failed', 'the list excuses the assertion, not the signal');
   t.match(both.out, 'test/device/a.test.ts > ended by SIGKILL');
 
+  const hung = `TAP version 14\n# Subtest: dist/test/device/a.test.js\n    ok 1 - one\n    not ok 2 - timeout!\n    1..2\nnot ok 1 - timeout!\n1..1\n`;
+  const timeout = run(t, { tap: hung, end: 'exit 1' });
+  t.equal(timeout.last, '1 passed, 1 failed');
+  t.match(timeout.out, 'not ok  test/device/a.test.ts: 1 passed, 1 failed');
+  t.match(timeout.out, 'failed:\n  test/device/a.test.ts > timeout!\n');
+
   const absent = run(t, { files: ['device/a', 'device/b'], tap: GOOD });
   t.equal(absent.last, '2 passed, 1 failed');
   t.match(absent.out, 'did not run: test/device/b.test.ts');

@@ -42,15 +42,19 @@ export class Verdict {
   }
 
   #follow(parser, path, printer) {
+    let child = null;
     let before = null;
     const seen = new Set();
     parser.on('child', (next) => {
+      child = sourcePath(unescaped(next.name));
       before = this.#mark();
-      this.#follow(next, [...path, sourcePath(unescaped(next.name))], printer);
+      this.#follow(next, [...path, child], printer);
     });
     parser.on('assert', (result) => {
       seen.add(result);
-      const name = [...path, sourcePath(result.name || `assertion ${result.id}`)].join(SEPARATOR);
+      // The point behind a subtest has the subtest's name, but for one that timed out.
+      const own = result.closingTestPoint ? child : sourcePath(result.name || `assertion ${result.id}`);
+      const name = [...path, own].join(SEPARATOR);
       this.#names.add(name);
       if (path.length === 0) this.#ran.add(name);
       if (result.closingTestPoint) this.#closeSubtest(name, result, before, printer);
