@@ -14,9 +14,19 @@ const VERSION = '3.0.2';
 
 /** Installs the fork into a folder of its own, outside any project; a reason to skip, or false. */
 function install(folder: string): string | false {
-  const npm = ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error', `${FORK}@${VERSION}`];
+  const npm = [
+    'install',
+    '--prefix',
+    folder,
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+    `${FORK}@${VERSION}`,
+  ];
   const { status, stderr } = spawnSync('npm', npm, { encoding: 'utf8', cwd: folder });
-  return status === 0 ? false : `needs ${FORK}@${VERSION} from the registry, and a compiler: ${stderr.trim()}`;
+  return status === 0
+    ? false
+    : `needs ${FORK}@${VERSION} from the registry, and a compiler: ${stderr.trim()}`;
 }
 
 const missing = requirements('npm', 'ping');
