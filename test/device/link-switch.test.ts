@@ -6,7 +6,7 @@ import type { FdbEvent } from '../../device/link/switch/fdb.ts';
 import { Switch, type SwitchOptions } from '../../device/link/switch/switch.ts';
 import { createVeth } from '../../device/link/veth.ts';
 import { createWire } from '../../device/link/wire/wire.ts';
-import { CHECKSUM_PARTIAL, GSO_TCPV4 } from '../../device/memory/packet.ts';
+import { CHECKSUM_PARTIAL, GSO_TCPV4, type Packet } from '../../device/memory/packet.ts';
 import { etherFrame } from '../testing/frames.ts';
 import { type TestMachineOptions, testMachine } from '../testing/machine.ts';
 import { Station } from '../testing/station.ts';
@@ -273,7 +273,7 @@ t.test('switch: frames that do not fit a port', (t) => {
   const plain = new TestLink({ address: 0x02000000ee00, features: 0, mtu: 1000 });
   bridge.attach(plain, 'plain');
   const station = ends[0]!.station;
-  const inject = (length: number, prepare = (_: ReturnType<typeof pool.alloc> & object) => {}) => {
+  const inject = (length: number, prepare: (packet: Packet) => void = () => {}) => {
     const packet = pool.from(etherFrame(MAC_BROADCAST, A, 0x0800, undefined, length))!;
     prepare(packet);
     station.link.startXmit(packet);

@@ -94,10 +94,7 @@ t.test('wire: drop-tail queue counts frames waiting and in serialisation', (t) =
   ]);
   t.strictSame(wire.aToB.drops.toJSON(), { wire_queue_full: 2 });
   t.strictSame(refused, ['3 wire_queue_full', '4 wire_queue_full'], 'the last ones are dropped, and told');
-  t.strictSame(
-    { ...wire.aToB.counters },
-    { sent: 6, delivered: 4, duplicated: 0, corrupted: 0, reordered: 0 },
-  );
+  t.match(wire.aToB.counters, { sent: 6, delivered: 4, duplicated: 0, corrupted: 0, reordered: 0 });
   t.equal(pool.inUse, 0);
   t.end();
 });
