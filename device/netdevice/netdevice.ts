@@ -181,6 +181,7 @@ export class NetDevice implements LinkPort {
     this.#flushWork = new Work(() => this.link.flush?.(), FLUSH);
     this.#hasFlush = link.flush !== undefined;
     link.bind(this);
+    if (this.mtu !== link.mtu) link.changeMtu?.(this.mtu);
   }
 
   /** Opened and not yet closed (Linux: `netif_running`). */

@@ -181,6 +181,9 @@ t.test('veth: random addresses are local and unicast, given ones are kept; MAC a
   t.equal(setMacAddress(dev, A), 0);
   t.equal(setMtu(dev, 65535), 0);
   t.equal(setMtu(dev, 65536), -22);
+  const jumbo = new NetDevice(ns, links[1]!, { mtu: 9000 });
+  t.equal(links[1]!.mtu, 9000, 'the link knows an MTU that its device is made with');
+  t.equal(jumbo.mtu, 9000);
   t.end();
 });
 
