@@ -77,6 +77,13 @@ export class RealClock extends Clock {
     if (timer.deadline < this.#armedFor) this.#rearm();
   }
 
+  override disarm(timer: Timer): boolean {
+    const armed = super.disarm(timer);
+    // A timeout behind an empty wheel would keep the process alive for nothing.
+    if (armed && this.wheel.pending === 0) this.#rearm();
+    return armed;
+  }
+
   /** Fires what is due now, for drivers that poll without giving the event loop a turn. */
   poll(): void {
     if (this.now() * 1000 >= this.#armedFor) this.#fire();

@@ -147,3 +147,21 @@ t.test('the real clock gives the event loop a turn when work never ends', async 
   stop = true;
   t.ok(runs > 4096, 'work went on over several turns');
 });
+
+t.test('the real clock holds no timeout of the host once no timer is armed', (t) => {
+  const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const clock = new RealClock();
+  const before = timeouts();
+  const [a, b] = [new Timer(clock, () => {}), new Timer(clock, () => {})];
+  a.start(60_000);
+  b.start(70_000);
+  t.equal(timeouts(), before + 1, 'one behind the whole wheel');
+  a.stop();
+  t.equal(timeouts(), before + 1);
+  b.stop();
+  t.equal(timeouts(), before);
+  b.start(60_000);
+  t.equal(timeouts(), before + 1, 'and it comes back');
+  b.stop();
+  t.end();
+});
