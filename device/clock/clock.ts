@@ -34,10 +34,15 @@ export abstract class Clock {
     return this.wheel.pending;
   }
 
-  /** Used by {@link Timer}: arms it for `atMs` of this clock, rounded to the microsecond. */
+  /**
+   * Used by {@link Timer}: arms it for `atMs` of this clock, rounded to the microsecond; later than 285 years, Infinity
+   * included, is then. Throws a RangeError for NaN.
+   */
   arm(timer: Timer, atMs: number): void {
+    const deadline = Math.min(Math.max(0, Math.round(atMs * 1000)), Number.MAX_SAFE_INTEGER);
+    if (Number.isNaN(deadline)) throw new RangeError('a timer needs a moment, not NaN');
     this.wheel.remove(timer);
-    timer.deadline = Math.max(0, Math.round(atMs * 1000));
+    timer.deadline = deadline;
     this.wheel.insert(timer);
   }
 

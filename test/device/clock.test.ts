@@ -165,3 +165,21 @@ t.test('the real clock holds no timeout of the host once no timer is armed', (t)
   b.stop();
   t.end();
 });
+
+t.test('a moment too far for the wheel is its last one, and NaN is none', (t) => {
+  const clock = new VirtualClock();
+  let fired = 0;
+  const timer = new Timer(clock, () => fired++);
+  for (const far of [Number.POSITIVE_INFINITY, Number.MAX_VALUE, 2 ** 53]) {
+    timer.start(far);
+    t.equal(timer.deadline, Number.MAX_SAFE_INTEGER);
+    clock.advance(1e9);
+    t.equal(fired, 0);
+    t.equal(clock.pendingTimers(), 1);
+  }
+  t.throws(() => timer.start(Number.NaN), RangeError);
+  t.ok(timer.pending, 'and changed nothing');
+  t.ok(timer.stop());
+  t.equal(clock.pendingTimers(), 0);
+  t.end();
+});
