@@ -116,16 +116,21 @@ export class PacketPool {
     return packet;
   }
 
-  /** A copy of `packet` in a slot of this pool, with the same metadata and all payload linear; null when none is free. */
+  /**
+   * A copy of `packet` in a slot of this pool, with the same metadata, the headers that were pulled off (from `link` on) and
+   * all payload linear; null when none is free.
+   */
   copy(packet: Packet): Packet | null {
-    const copy = this.alloc(packet.length);
+    const from = Math.min(packet.link, packet.start);
+    const linear = packet.end - from;
+    const copy = this.alloc(linear + packet.payloadLength);
     if (copy === null) return null;
-    const linear = packet.end - packet.start;
     const source = packet.pool.u8;
-    const at = copy.put(packet.length);
-    copyBytes(source, packet.start, this.u8, at, linear);
+    const at = copy.put(linear + packet.payloadLength);
+    copyBytes(source, from, this.u8, at, linear);
     copyBytes(source, packet.payload, this.u8, at + linear, packet.payloadLength);
-    const shift = at - packet.start;
+    copy.pull(packet.start - from);
+    const shift = at - from;
     copy.link = packet.link + shift;
     copy.network = packet.network + shift;
     copy.transport = packet.transport + shift;

@@ -189,3 +189,28 @@ t.test('checksum: the sum of RFC 1071 at any offset and length, and its incremen
   t.equal(fold(0x1fffe), 0xffff);
   t.end();
 });
+
+t.test('a copy keeps the headers that were pulled off, inside its slot', (t) => {
+  const p = pool();
+  const packet = p.from(Buffer.from('ethernet-head:ip-header:payload'))!;
+  packet.network = packet.pull(14);
+  packet.transport = packet.pull(10);
+  const copy = p.copy(packet)!;
+  t.equal(copy.bytes().toString(), 'payload');
+  t.equal(Buffer.from(p.u8.subarray(copy.link, copy.end)).toString(), 'ethernet-head:ip-header:payload');
+  t.strictSame([copy.network - copy.link, copy.transport - copy.link], [14, 24]);
+  const deep = p.from(Buffer.alloc(1500, 7))!;
+  deep.pull(1000);
+  const far = p.copy(deep)!;
+  t.ok(far.link >= far.base, 'not in the slot before');
+  t.equal(far.length, 500);
+  const pushed = p.alloc(0)!;
+  pushed.push(20);
+  const out = p.copy(pushed)!;
+  t.strictSame([out.length, out.link - out.start], [20, 20], 'a link header not yet written');
+  for (const one of [packet, copy, deep, far]) one.release();
+  pushed.release();
+  out.release();
+  t.equal(p.inUse, 0);
+  t.end();
+});
