@@ -48,10 +48,10 @@ export class ReceiveRing {
     this.#large = frameBytes + 1 > COPYBREAK;
   }
 
-  /** Posts as many slots as there should be; false when the pool has none left and none is posted. */
+  /** Posts as many slots as there should be, a quarter of the pool at most; false when none is posted and none is free. */
   fill(): boolean {
     const { largeSlots, smallSlots } = this.#pool;
-    const share = (this.#large ? largeSlots : smallSlots) >>> 1;
+    const share = (this.#large ? largeSlots : smallSlots) >>> 2;
     const depth = Math.max(1, Math.min(this.#large ? LARGE_DEPTH : SMALL_DEPTH, share));
     while (this.posted < depth && this.#post(this.posted)) this.posted++;
     return this.posted > 0;

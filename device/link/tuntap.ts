@@ -38,7 +38,8 @@ const MIN_MTU = 68;
 
 /**
  * What TUN and TAP links have in common: a cable to an interface of the kernel, with one open queue of the TUN/TAP driver as
- * our end. Frames go in and out in batches, one native call each, without a byte allocated or copied a frame.
+ * our end. Frames go in and out in batches, one native call each, without a byte allocated or copied a frame. While the link
+ * is stopped, frames wait in the kernel's queue, up to `receiveQueueFrames`.
  */
 export abstract class TunTapLink implements Link {
   readonly kind = 'tun';
