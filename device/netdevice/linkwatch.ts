@@ -103,6 +103,8 @@ export class Linkwatch {
     let taken = 0;
     for (; taken < list.length && left > 0; taken++) {
       const dev = list[taken]!;
+      // Synced or forgotten meanwhile, by a listener to an earlier device's event.
+      if ((dev.state & LINK_STATE_LINKWATCH_PENDING) === 0) continue;
       if ((dev.state & LINK_STATE_PRESENT) === 0 || (urgentOnly && !isUrgent(dev))) {
         this.#list.push(dev);
         continue;

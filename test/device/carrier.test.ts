@@ -9,7 +9,7 @@ import {
   testingOff,
   testingOn,
 } from '../../device/netdevice/carrier.ts';
-import { setLinkMode, setOperstate } from '../../device/netdevice/change.ts';
+import { setLinkMode, setOperstate, setPresent } from '../../device/netdevice/change.ts';
 import { NETDEV_CHANGE } from '../../device/netdevice/events.ts';
 import { flagNames, NET_XMIT_CN, NET_XMIT_DROP, NET_XMIT_SUCCESS } from '../../device/netdevice/flags.ts';
 import { NetDevice } from '../../device/netdevice/netdevice.ts';
@@ -22,7 +22,7 @@ import {
   operstateName,
   userMaySetOperstate,
 } from '../../device/netdevice/operstate.ts';
-import { registerDevice, registerNetnsNotifier } from '../../device/netdevice/registry.ts';
+import { registerDevice, registerNetnsNotifier, unregisterDevice } from '../../device/netdevice/registry.ts';
 import { transferOperstate } from '../../device/netdevice/upper.ts';
 import { EventLog, type TestMachineOptions, testDevice, testMachine } from '../testing/machine.ts';
 import { TestLink } from '../testing/test-link.ts';
@@ -403,5 +403,31 @@ t.test('operstate: the policy as a table, RFC 2863 numbers, what a user may set'
   t.notOk(userMaySetOperstate(2, 6, false, false), 'UP never from DOWN');
   t.ok(userMaySetOperstate(6, 5, false, false));
   t.notOk(userMaySetOperstate(6, 2, false, false), 'DOWN is not for users');
+  t.end();
+});
+
+t.test('a device that is asked for, or goes, inside another one’s event is not handled again', (t) => {
+  const { clock, ns, dev, log } = world();
+  const other = testDevice(ns, { name: 'eth1' }).dev;
+  const gone = testDevice(ns, { name: 'eth2' }).dev;
+  for (const device of [dev, other, gone]) openDevice(device);
+  log.take();
+  log.verdict = (event, info) => {
+    if (event !== NETDEV_CHANGE || info.dev !== dev) return;
+    ns.machine.linkwatch.sync(other);
+    unregisterDevice(gone);
+  };
+  setPresent(gone, false);
+  for (const device of [dev, other, gone]) carrierOff(device);
+  clock.advance(5000);
+  t.strictSame(log.take(), [
+    'CHANGE eth0',
+    'CHANGE eth1',
+    'GOING_DOWN eth2',
+    'DOWN eth2',
+    'UNREGISTER eth2',
+    'PRE_UNINIT eth2',
+  ]);
+  t.strictSame(ns.machine.linkwatch.pending, [], 'nor kept on the list');
   t.end();
 });
