@@ -72,6 +72,7 @@ export class Linkwatch {
   forget(dev: NetDevice): void {
     this.#list = this.#list.filter((other) => other !== dev);
     dev.state &= ~LINK_STATE_LINKWATCH_PENDING;
+    if (this.#list.length === 0) this.#timer.stop();
   }
 
   /** Linux: `linkwatch_schedule_work`. Urgent events run in the deferred work of this batch. */
@@ -96,7 +97,10 @@ export class Linkwatch {
   #run(urgent: boolean): void {
     const now = this.#clock.now();
     const urgentOnly = urgent && now < this.nextEvent;
-    if (!urgentOnly) this.nextEvent = now + this.#windowMs;
+    if (!urgentOnly) {
+      this.nextEvent = now + this.#windowMs;
+      this.#timer.stop();
+    }
     let left = urgentOnly ? DEVICES_A_RUN * 2 : DEVICES_A_RUN;
     const list = this.#list;
     this.#list = [];

@@ -431,3 +431,30 @@ t.test('a device that is asked for, or goes, inside another one’s event is not
   t.strictSame(ns.machine.linkwatch.pending, [], 'nor kept on the list');
   t.end();
 });
+
+t.test(
+  'linkwatch’s timer: a flush starts a whole window, and the last device that goes takes it along',
+  (t) => {
+    const { clock, ns, dev } = world();
+    openDevice(dev);
+    const { linkwatch } = ns.machine;
+    carrierOff(dev);
+    clock.drain();
+    clock.advance(500);
+    carrierOn(dev);
+    clock.drain();
+    carrierOff(dev);
+    t.equal(clock.pendingTimers(), 1);
+    linkwatch.flush();
+    t.equal(clock.pendingTimers(), 0);
+    const { nextEvent } = linkwatch;
+    t.equal(nextEvent, clock.now() + 1000);
+    clock.advance(600);
+    t.equal(linkwatch.nextEvent, nextEvent, 'no run in between moved it');
+    dormantOn(dev);
+    t.equal(clock.pendingTimers(), 1);
+    unregisterDevice(dev);
+    t.equal(clock.pendingTimers(), 0);
+    t.end();
+  },
+);
