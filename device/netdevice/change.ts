@@ -195,6 +195,7 @@ export function setPresent(dev: NetDevice, present: boolean): void {
   if (present) {
     dev.state |= LINK_STATE_PRESENT;
     if (dev.running) dev.wakeQueue();
+    dev.ns.machine.linkwatch.resume(dev);
   } else {
     dev.state &= ~LINK_STATE_PRESENT;
     if (dev.running) dev.stopQueue();

@@ -68,6 +68,13 @@ export class Linkwatch {
     this.#run(false);
   }
 
+  /** Sees to an event that had to wait while its device was absent. */
+  resume(dev: NetDevice): void {
+    if ((dev.state & LINK_STATE_LINKWATCH_PENDING) === 0) return;
+    if (this.#windowMs === 0) this.#run(false);
+    else this.#schedule(isUrgent(dev));
+  }
+
   /** Takes a device off the list: it is going away. */
   forget(dev: NetDevice): void {
     this.#list = this.#list.filter((other) => other !== dev);
@@ -120,7 +127,7 @@ export class Linkwatch {
     if (this.#list.length > 0) this.#scheduleRest();
   }
 
-  /** Absent devices alone don't keep the timer going: they wait for the next event or for `sync`. */
+  /** Absent devices alone don't keep the timer going: they wait for `resume`, the next event or `sync`. */
   #scheduleRest(): void {
     if (this.#timer.pending || this.#windowMs === 0) return;
     if (this.#list.every((dev) => (dev.state & LINK_STATE_PRESENT) === 0)) return;

@@ -458,3 +458,21 @@ t.test(
     t.end();
   },
 );
+
+for (const linkwatchWindowMs of [1000, 0]) {
+  t.test(`what befell an absent device is told when it is back (window ${linkwatchWindowMs})`, (t) => {
+    const { clock, dev, log } = world({ linkwatchWindowMs });
+    openDevice(dev);
+    log.take();
+    setPresent(dev, false);
+    carrierOff(dev);
+    clock.advance(3000);
+    t.strictSame(log.take(), []);
+    t.equal(clock.pendingTimers(), 0);
+    setPresent(dev, true);
+    clock.advance(3000);
+    t.strictSame(log.take(), ['CHANGE eth0']);
+    t.equal(operstateName(dev.operstate), 'DOWN');
+    t.end();
+  });
+}
