@@ -2,8 +2,8 @@ import { EBUSY, EEXIST, ELOOP } from '../errno.ts';
 import { carrierOff, carrierOn, dormantOff, dormantOn, testingOff, testingOn } from './carrier.ts';
 import { NETDEV_CHANGEUPPER, NETDEV_PRECHANGEUPPER } from './events.ts';
 import type { NetDevice } from './netdevice.ts';
+import { IF_OPER_DORMANT, IF_OPER_TESTING } from './operstate.ts';
 import { askNetdev, raiseNetdev } from './raise.ts';
-import { LINK_STATE_DORMANT, LINK_STATE_TESTING } from './state-bits.ts';
 
 /**
  * Puts `upper` on top of `lower` (Linux: `netdev_upper_dev_link`, or `netdev_master_upper_dev_link` with `master`). Both
@@ -43,11 +43,14 @@ export function unlinkAll(dev: NetDevice): void {
   for (const lower of dev.lowers) unlinkUpper(lower, dev);
 }
 
-/** Copies dormant, testing and carrier from a device to one stacked on it (Linux: `netif_stacked_transfer_operstate`). */
+/**
+ * Copies dormant, testing and carrier from a device to one stacked on it (Linux: `netif_stacked_transfer_operstate`).
+ * Dormant and testing follow from the operational state, which link mode and users also decide, not from the bits.
+ */
 export function transferOperstate(root: NetDevice, stacked: NetDevice): void {
-  if ((root.state & LINK_STATE_DORMANT) !== 0) dormantOn(stacked);
+  if (root.operstate === IF_OPER_DORMANT) dormantOn(stacked);
   else dormantOff(stacked);
-  if ((root.state & LINK_STATE_TESTING) !== 0) testingOn(stacked);
+  if (root.operstate === IF_OPER_TESTING) testingOn(stacked);
   else testingOff(stacked);
   if (root.carrier) carrierOn(stacked);
   else carrierOff(stacked);

@@ -476,3 +476,25 @@ for (const linkwatchWindowMs of [1000, 0]) {
     t.end();
   });
 }
+
+t.test('a device stacked on one that the link mode keeps DORMANT is dormant, too', (t) => {
+  const { clock, ns, dev } = world();
+  const { dev: vlan } = testDevice(ns, { name: 'eth0.10' });
+  vlan.lower = dev;
+  for (const device of [dev, vlan]) {
+    openDevice(device);
+    carrierOff(device);
+  }
+  clock.advance(2000);
+  setLinkMode(dev, IF_LINK_MODE_DORMANT);
+  carrierOn(dev);
+  clock.drain();
+  transferOperstate(dev, vlan);
+  clock.drain();
+  t.equal(operstateName(vlan.operstate), 'DORMANT');
+  setOperstate(dev, IF_OPER_UP);
+  transferOperstate(dev, vlan);
+  clock.drain();
+  t.equal(operstateName(vlan.operstate), 'UP');
+  t.end();
+});
