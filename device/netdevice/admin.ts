@@ -3,11 +3,11 @@ import { NETDEV_CHANGE, NETDEV_DOWN, NETDEV_GOING_DOWN, NETDEV_PRE_UP, NETDEV_UP
 import { IFF_ALLMULTI, IFF_CHANGEABLE, IFF_PROMISC, IFF_UP, IFF_VOLATILE } from './flags.ts';
 import type { NetDevice } from './netdevice.ts';
 import { askNetdev, raiseNetdev } from './raise.ts';
-import { LINK_STATE_PRESENT, LINK_STATE_START } from './state-bits.ts';
+import { LINK_STATE_PRESENT, LINK_STATE_START, NETREG_REGISTERED } from './state-bits.ts';
 
 /**
- * Opens a device (Linux: `dev_open`): PRE_UP may veto, the driver may fail, and only then is it up. 0 or a negated errno;
- * opening one that is up is no error and no event.
+ * Opens a device (Linux: `dev_open`): PRE_UP may veto, the driver may fail, and only then is it up. 0 or a negated errno,
+ * `-ENODEV` for a device that is absent or not registered; opening one that is up is no error and no event.
  */
 export function openDevice(dev: NetDevice): number {
   return dev.ns.machine.rtnl.run(() => {
@@ -73,7 +73,7 @@ export function setAllMulticast(dev: NetDevice, increment: number): void {
 
 /** Linux: `__dev_open`. */
 function start(dev: NetDevice): number {
-  if ((dev.state & LINK_STATE_PRESENT) === 0) return -ENODEV;
+  if (dev.registration !== NETREG_REGISTERED || (dev.state & LINK_STATE_PRESENT) === 0) return -ENODEV;
   const vetoed = askNetdev(NETDEV_PRE_UP, dev);
   if (vetoed < 0) return vetoed;
   dev.state |= LINK_STATE_START;

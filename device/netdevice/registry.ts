@@ -75,12 +75,11 @@ export function registerDevice(dev: NetDevice): number {
 export function unregisterDevice(dev: NetDevice): void {
   dev.ns.machine.rtnl.run(() => {
     if (dev.registration !== NETREG_REGISTERED) return;
-    closeDevice(dev);
     delist(dev);
     raiseNetdev(NETDEV_UNREGISTER, dev);
     raiseNetdev(NETDEV_PRE_UNINIT, dev);
-    dev.ns.messages.send('RTM_DELLINK', dev);
     finish(dev);
+    dev.ns.messages.send('RTM_DELLINK', dev);
   });
 }
 
@@ -203,11 +202,13 @@ function announceRegistration(dev: NetDevice): number {
   return 0;
 }
 
+/** From here on nobody can open the device or unregister it again, whatever a listener to its last events tries. */
 function delist(dev: NetDevice): void {
+  dev.registration = NETREG_UNREGISTERING;
+  closeDevice(dev);
   unlinkAll(dev);
   dev.ns.machine.linkwatch.forget(dev);
   dev.ns.devices = dev.ns.devices.filter((other) => other !== dev);
-  dev.registration = NETREG_UNREGISTERING;
 }
 
 /** What Linux does when RTNL is released: the device is gone, then freed, at once or when its last reference is given up. */

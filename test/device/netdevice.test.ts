@@ -581,3 +581,59 @@ t.test('features: hardware toggles, core rules, FEAT_CHANGE on a real change onl
   t.equal(dev.registration, NETREG_REGISTERED);
   t.end();
 });
+
+t.test('a device that goes stays down, and goes once, whatever listeners do', (t) => {
+  const { ns, log } = logged();
+  const { dev, link } = testDevice(ns, { name: 'eth0' });
+  openDevice(dev);
+  log.take();
+  const tried: number[] = [];
+  log.verdict = (event) => {
+    if (event !== NETDEV_DOWN) return;
+    tried.push(openDevice(dev));
+    unregisterDevice(dev);
+  };
+  ns.messages.subscribe((message) => {
+    if (message.type === 'RTM_DELLINK') t.equal(link.calls.at(-1), 'close', 'the link is closed by then');
+  });
+  unregisterDevice(dev);
+  t.strictSame(tried, [-ENODEV]);
+  t.strictSame(log.take(), [
+    'GOING_DOWN eth0',
+    'RTM_NEWLINK eth0',
+    'DOWN eth0',
+    'UNREGISTER eth0',
+    'PRE_UNINIT eth0',
+    'RTM_DELLINK eth0',
+  ]);
+  t.strictSame(link.calls, ['bind', 'open', 'stop', 'close']);
+  t.equal(openDevice(dev), -ENODEV);
+  t.equal(changeFlags(dev, dev.flags | IFF_UP), -ENODEV);
+  t.strictSame(log.take(), []);
+  t.end();
+});
+
+for (const compat of [false, true]) {
+  t.test(`REGISTER refused after a block opened the device: closed first (compat ${compat})`, (t) => {
+    const { ns, log } = logged({ compat: { registerVetoTellsAll: compat } });
+    log.verdict = (event, info) => {
+      if (event === NETDEV_REGISTER) openDevice(info.dev);
+    };
+    const veto = new EventLog();
+    veto.verdict = (event) => (event === NETDEV_REGISTER ? notifierFromErrno(-EBUSY) : undefined);
+    registerNetnsNotifier(ns, veto);
+    const link = new TestLink();
+    const dev = new NetDevice(ns, link, { name: 'eth0' });
+    t.equal(registerDevice(dev), -EBUSY);
+    t.notOk(dev.up || dev.running);
+    t.strictSame(link.calls, ['bind', 'open', 'stop', 'close']);
+    t.strictSame(log.take().slice(-5), [
+      'GOING_DOWN eth0',
+      'RTM_NEWLINK eth0',
+      'DOWN eth0',
+      'UNREGISTER eth0',
+      'PRE_UNINIT eth0',
+    ]);
+    t.end();
+  });
+}
