@@ -38,7 +38,8 @@ const UNREGISTER_AGAIN_MS = 1000;
 
 /**
  * Registers a device: name, index, POST_INIT, listing, REGISTER, RTM_NEWLINK (Linux: `register_netdevice`). Both events can
- * veto. Returns 0 or a negated errno: `-EINVAL` and `-EEXIST` for the name, `-EBUSY` for the index.
+ * veto, after which the link is closed and the device of no more use. Returns 0 or a negated errno: `-EINVAL` and `-EEXIST`
+ * for the name, `-EBUSY` for the index or a device that was registered before.
  */
 export function registerDevice(dev: NetDevice): number {
   return dev.ns.machine.rtnl.run(() => {
@@ -59,6 +60,7 @@ export function registerDevice(dev: NetDevice): number {
     const refused = askNetdev(NETDEV_POST_INIT, dev);
     if (refused < 0) {
       dev.link.close();
+      dev.registration = NETREG_RELEASED;
       return refused;
     }
     dev.registration = NETREG_REGISTERED;

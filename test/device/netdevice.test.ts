@@ -206,8 +206,12 @@ t.test('10. POST_INIT refused: the link is closed, the device is not listed', (t
   const { ns, log } = logged();
   log.verdict = (event) => (event === NETDEV_POST_INIT ? notifierFromErrno(-EBUSY) : undefined);
   const link = new TestLink();
-  t.equal(registerDevice(new NetDevice(ns, link, { name: 'eth0' })), -EBUSY);
+  const dev = new NetDevice(ns, link, { name: 'eth0' });
+  t.equal(registerDevice(dev), -EBUSY);
   t.strictSame(log.take(), ['POST_INIT eth0']);
+  log.verdict = () => {};
+  t.equal(registerDevice(dev), -EBUSY, 'a closed link can’t be registered again');
+  t.strictSame(log.take(), []);
   t.strictSame(link.calls, ['bind', 'close']);
   t.strictSame(ns.devices, []);
   t.end();
