@@ -121,6 +121,7 @@ function registerWithReplay(
   const replayed: NetDevice[] = [];
   for (const ns of namespaces) {
     for (const dev of ns.devices) {
+      if (!ns.devices.includes(dev)) continue;
       const refused = notifierToErrno(chain.callOne(block, NETDEV_REGISTER, { dev }));
       if (refused < 0) {
         for (const earlier of replayed.reverse()) replayGone(chain, block, earlier);

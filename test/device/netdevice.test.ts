@@ -641,3 +641,17 @@ for (const compat of [false, true]) {
     t.end();
   });
 }
+
+t.test('a block that unregisters a device during its replay is not told of it as new', (t) => {
+  const { ns } = testMachine();
+  testDevice(ns, { name: 'A' });
+  const b = testDevice(ns, { name: 'B' }).dev;
+  testDevice(ns, { name: 'C' });
+  const log = new EventLog();
+  log.verdict = (event, info) => {
+    if (event === NETDEV_REGISTER && info.dev.name === 'A') unregisterDevice(b);
+  };
+  t.equal(registerNetdevNotifier(ns, log), 0);
+  t.strictSame(log.take(), ['REGISTER A', 'UNREGISTER B', 'PRE_UNINIT B', 'REGISTER C']);
+  t.end();
+});
