@@ -48,7 +48,7 @@ export function changeFlags(dev: NetDevice, flags: number): number {
       if (((flags ^ dev.gflags) & flag) === 0) continue;
       dev.gflags ^= flag;
       const increment = (dev.gflags & flag) !== 0 ? 1 : -1;
-      if (flag === IFF_PROMISC) setPromiscuity(dev, increment);
+      if (flag === IFF_PROMISC) countPromiscuity(dev, increment);
       else setAllMulticast(dev, increment);
     }
     if (result < 0) return result;
@@ -57,8 +57,16 @@ export function changeFlags(dev: NetDevice, flags: number): number {
   });
 }
 
-/** Adds (1) or removes (-1) one user of promiscuous reception (Linux: `dev_set_promiscuity`). */
+/** Adds (1) or removes (-1) one user of promiscuous reception, and sends RTM_NEWLINK (Linux: `dev_set_promiscuity`). */
 export function setPromiscuity(dev: NetDevice, increment: number): void {
+  dev.ns.machine.rtnl.run(() => {
+    countPromiscuity(dev, increment);
+    dev.ns.messages.send('RTM_NEWLINK', dev);
+  });
+}
+
+/** Linux: `__dev_set_promiscuity`. */
+function countPromiscuity(dev: NetDevice, increment: number): void {
   dev.promiscuity += increment;
   dev.flags = dev.promiscuity > 0 ? dev.flags | IFF_PROMISC : dev.flags & ~IFF_PROMISC;
   tellReceiveMode(dev);
@@ -107,7 +115,7 @@ function announceFlags(dev: NetDevice, before: number, gflagsBefore: number): vo
   dev.ns.messages.send('RTM_NEWLINK', dev);
   if ((changed & IFF_UP) !== 0) raiseNetdev(dev.up ? NETDEV_UP : NETDEV_DOWN, dev);
   const others = changed & ~(IFF_UP | IFF_VOLATILE);
-  if (dev.up && others !== 0) raiseNetdev(NETDEV_CHANGE, dev, { flagsChanged: changed });
+  if (dev.up && others !== 0) raiseNetdev(NETDEV_CHANGE, dev, { flagsChanged: before ^ dev.flags });
 }
 
 function tellReceiveMode(dev: NetDevice): void {

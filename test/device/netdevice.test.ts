@@ -9,7 +9,13 @@ import {
   ENOENT,
   EOPNOTSUPP,
 } from '../../device/errno.ts';
-import { changeFlags, closeDevice, openDevice } from '../../device/netdevice/admin.ts';
+import {
+  changeFlags,
+  closeDevice,
+  openDevice,
+  setAllMulticast,
+  setPromiscuity,
+} from '../../device/netdevice/admin.ts';
 import {
   addAltName,
   changeName,
@@ -655,3 +661,30 @@ t.test('a block that unregisters a device during its replay is not told of it as
   t.strictSame(log.take(), ['REGISTER A', 'UNREGISTER B', 'PRE_UNINIT B', 'REGISTER C']);
   t.end();
 });
+
+t.test(
+  'promiscuity of a packet tap: RTM_NEWLINK per user, no event, invisible; in a CHANGE it shows',
+  (t) => {
+    const { ns, log } = logged();
+    const { dev } = testDevice(ns, { name: 'eth0' });
+    openDevice(dev);
+    log.take();
+    setPromiscuity(dev, 1);
+    setPromiscuity(dev, 1);
+    t.strictSame(log.take(), ['RTM_NEWLINK eth0', 'RTM_NEWLINK eth0']);
+    t.equal(dev.flags & IFF_PROMISC, IFF_PROMISC);
+    t.equal(dev.reportedFlags & IFF_PROMISC, 0);
+    setPromiscuity(dev, -1);
+    setPromiscuity(dev, -1);
+    setAllMulticast(dev, 1);
+    setAllMulticast(dev, -1);
+    t.equal(dev.flags & (IFF_PROMISC | IFF_ALLMULTI), 0);
+    t.strictSame(log.take(), ['RTM_NEWLINK eth0', 'RTM_NEWLINK eth0'], 'ALLMULTI sends none');
+    const bits: unknown[] = [];
+    log.verdict = (_event, info) => void bits.push(info.flagsChanged);
+    changeFlags(dev, dev.reportedFlags | IFF_NOARP | IFF_PROMISC);
+    t.strictSame(log.take(), ['RTM_NEWLINK eth0', 'CHANGE eth0']);
+    t.strictSame(bits, [IFF_NOARP | IFF_PROMISC]);
+    t.end();
+  },
+);
