@@ -378,9 +378,13 @@ export class NetDevice implements LinkPort {
     return true;
   }
 
+  /** What comes in meanwhile is the next piece of work, so that two ends that answer each other can't hold up the rest. */
   #processBacklog(): void {
-    for (let packet = this.#backlog.shift(); packet !== null; packet = this.#backlog.shift())
+    for (let left = this.#backlog.length; left > 0; left--) {
+      const packet = this.#backlog.shift();
+      if (packet === null) return;
       this.receive(packet);
+    }
   }
 
   /** Linux: `eth_type_trans`. */

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Work } from '../../device/clock/deferred.ts';
 import {
   EADDRNOTAVAIL,
   EBUSY,
@@ -688,3 +689,38 @@ t.test(
     t.end();
   },
 );
+
+t.test('frames that beget frames in a backlog let other work have its turn', (t) => {
+  const { ns, pool, clock } = testMachine();
+  const { dev, link } = testDevice(ns, { name: 'eth0' });
+  openDevice(dev);
+  let received = 0;
+  ns.addProtocol(0x88b5, (packet) => {
+    if (++received === 1000) {
+      packet.release();
+      return;
+    }
+    packet.start = packet.link;
+    link.port.enqueue(packet);
+  });
+  const frame = Buffer.alloc(60);
+  frame.writeUInt16BE(0x88b5, 12);
+  for (let i = 0; i < 2; i++) link.port.enqueue(pool.from(frame)!);
+  const seen: number[] = [];
+  clock.defer(new Work(() => seen.push(received)));
+  closeAt(2500);
+  clock.drain();
+  t.strictSame(seen, [2], 'after the two that were there');
+  t.equal(pool.inUse, 0);
+  t.end();
+
+  /** The second frame goes round until its device stops. */
+  function closeAt(runs: number): void {
+    let left = runs;
+    const work: Work = new Work(() => {
+      if (--left === 0) closeDevice(dev);
+      else clock.defer(work);
+    });
+    clock.defer(work);
+  }
+});
