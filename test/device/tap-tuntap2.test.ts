@@ -81,7 +81,15 @@ function rig(double = new Tuntap2Double(), options: Tuntap2Options = {}, small =
 t.test('what counts as a tuntap2 device is its shape', (t) => {
   t.ok(isTuntap2(new Tuntap2Double()));
   const { machine } = testMachine();
-  for (const other of [null, undefined, 5, 'tap0', {}, new EventEmitter(), Object.assign({}, new Tuntap2Double())]) {
+  for (const other of [
+    null,
+    undefined,
+    5,
+    'tap0',
+    {},
+    new EventEmitter(),
+    Object.assign({}, new Tuntap2Double()),
+  ]) {
     t.notOk(isTuntap2(other));
     t.throws(() => fromTuntap2(machine, other), { code: 'EINVAL', syscall: 'tuntap2' });
   }
