@@ -178,7 +178,7 @@ export class NetDevice implements LinkPort {
     this.discipline = new Discipline(this.txQueueLen);
     this.#backlog = new PacketQueue(ns.machine.maxBacklog);
     this.#backlogWork = new Work(() => this.#processBacklog());
-    this.#flushWork = new Work(() => this.link.flush?.(), FLUSH);
+    this.#flushWork = new Work(() => this.#flush(), FLUSH);
     this.#hasFlush = link.flush !== undefined;
     link.bind(this);
     if (this.mtu !== link.mtu) link.changeMtu?.(this.mtu);
@@ -376,6 +376,11 @@ export class NetDevice implements LinkPort {
     this.statistics.txBytes += bytes;
     if (this.#hasFlush) this.ns.machine.clock.defer(this.#flushWork);
     return true;
+  }
+
+  /** The device may have stopped, and its link be closed, since the flush was asked for. */
+  #flush(): void {
+    if (this.running) this.link.flush?.();
   }
 
   /** What comes in meanwhile is the next piece of work, so that two ends that answer each other can't hold up the rest. */

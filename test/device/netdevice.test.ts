@@ -57,6 +57,7 @@ import {
   IFF_PROMISC,
   IFF_UP,
 } from '../../device/netdevice/flags.ts';
+import type { Link } from '../../device/netdevice/link.ts';
 import { NetDevice } from '../../device/netdevice/netdevice.ts';
 import { notifierFromErrno } from '../../device/netdevice/notifier.ts';
 import { notifyPeers } from '../../device/netdevice/peers.ts';
@@ -723,4 +724,22 @@ t.test('frames that beget frames in a backlog let other work have its turn', (t)
     });
     clock.defer(work);
   }
+});
+
+t.test('a link is flushed at the end of the batch, but not when it was stopped meanwhile', (t) => {
+  const { ns, pool, clock } = testMachine();
+  const link: Link & TestLink = new TestLink();
+  link.flush = () => void link.calls.push('flush');
+  const dev = new NetDevice(ns, link, { name: 'eth0' });
+  registerDevice(dev);
+  openDevice(dev);
+  for (let i = 0; i < 2; i++) dev.transmit(pool.from(Buffer.alloc(60))!);
+  clock.drain();
+  t.strictSame(link.calls, ['bind', 'open', 'flush']);
+  dev.transmit(pool.from(Buffer.alloc(60))!);
+  unregisterDevice(dev);
+  clock.drain();
+  t.strictSame(link.calls, ['bind', 'open', 'flush', 'stop', 'close']);
+  t.equal(pool.inUse, 0);
+  t.end();
 });
