@@ -22,6 +22,8 @@ export function qdiscName(kind: QdiscKind): string {
 export class Discipline {
   configured: QdiscKind;
   active: QdiscKind = QDISC_NOOP;
+  /** Its packets are being handed to the driver right now (Linux: `qdisc_is_running`). */
+  running = false;
   /** Packets dropped because the queue was full. */
   drops = 0;
   /** Packets that a driver handed back as busy. */

@@ -247,6 +247,7 @@ export class NetDevice implements LinkPort {
       this.drop(packet, DROP_QUEUE_FULL);
       return NET_XMIT_DROP;
     }
+    if (!this.queueStopped) this.runQueue();
     return NET_XMIT_SUCCESS;
   }
 
@@ -327,18 +328,26 @@ export class NetDevice implements LinkPort {
     this.runQueue();
   }
 
-  /** Hands queued packets to the driver until it stops or the queue is empty (Linux: `__qdisc_run`). */
+  /**
+   * Hands queued packets to the driver until it stops or the queue is empty (Linux: `__qdisc_run`). A call from inside the
+   * driver leaves it to the run that is under way, so that packets stay in order.
+   */
   runQueue(): void {
     const { discipline } = this;
-    if (discipline.active === QDISC_NOOP) return;
-    while (!this.queueStopped) {
-      const packet = discipline.queue.shift();
-      if (packet === null) return;
-      if (!this.#hardStart(packet)) {
-        discipline.requeues++;
-        discipline.queue.unshift(packet);
-        return;
+    if (discipline.running) return;
+    discipline.running = true;
+    try {
+      while (!this.queueStopped && discipline.active !== QDISC_NOOP) {
+        const packet = discipline.queue.shift();
+        if (packet === null) return;
+        if (!this.#hardStart(packet)) {
+          discipline.requeues++;
+          discipline.queue.unshift(packet);
+          return;
+        }
       }
+    } finally {
+      discipline.running = false;
     }
   }
 

@@ -498,3 +498,36 @@ t.test('a device stacked on one that the link mode keeps DORMANT is dormant, too
   t.equal(operstateName(vlan.operstate), 'UP');
   t.end();
 });
+
+t.test('the transmit queue keeps its order, and goes on after a BUSY that no wake follows', (t) => {
+  const { dev, link, pool } = world();
+  openDevice(dev);
+  const send = (n: number) => dev.transmit(pool.from(Buffer.alloc(60, n))!);
+  const startXmit = link.startXmit.bind(link);
+  link.port.stopQueue();
+  for (const n of [1, 2, 3]) send(n);
+  link.startXmit = (packet) => {
+    // A full ring that empties itself: stopped and woken inside the call.
+    link.port.stopQueue();
+    link.port.wakeQueue();
+    return startXmit(packet);
+  };
+  link.port.wakeQueue();
+  t.strictSame(
+    link.sent.splice(0).map((frame) => frame[0]),
+    [1, 2, 3],
+  );
+  link.startXmit = startXmit;
+  link.busy = true;
+  send(4);
+  link.busy = false;
+  t.equal(dev.discipline.backlog, 1);
+  send(5);
+  t.strictSame(
+    link.sent.map((frame) => frame[0]),
+    [4, 5],
+  );
+  t.equal(dev.discipline.backlog, 0);
+  t.equal(pool.inUse, 0);
+  t.end();
+});
