@@ -85,6 +85,7 @@ function start(dev: NetDevice): number {
   const vetoed = askNetdev(NETDEV_PRE_UP, dev);
   if (vetoed < 0) return vetoed;
   dev.state |= LINK_STATE_START;
+  dev.queueStopped = false;
   const failed = dev.link.validateAddress?.() || dev.link.open();
   if (failed < 0) {
     dev.state &= ~LINK_STATE_START;
@@ -92,7 +93,6 @@ function start(dev: NetDevice): number {
   }
   dev.flags |= IFF_UP;
   tellReceiveMode(dev);
-  dev.queueStopped = false;
   if (dev.carrier) dev.activateQueue();
   return 0;
 }

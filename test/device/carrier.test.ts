@@ -531,3 +531,18 @@ t.test('the transmit queue keeps its order, and goes on after a BUSY that no wak
   t.equal(pool.inUse, 0);
   t.end();
 });
+
+t.test('a driver may stop its queue in open', (t) => {
+  const { dev, link, pool } = world();
+  link.open = () => {
+    link.port.stopQueue();
+    return 0;
+  };
+  openDevice(dev);
+  t.equal(dev.transmit(pool.from(Buffer.alloc(60))!), NET_XMIT_SUCCESS);
+  t.equal(link.sent.length, 0, 'it waits');
+  link.port.wakeQueue();
+  t.equal(link.sent.length, 1);
+  t.equal(pool.inUse, 0);
+  t.end();
+});
