@@ -1,0 +1,234 @@
+/** States with Linux's numbers (`net/tcp_states.h`). */
+export const TCP_ESTABLISHED = 1;
+export const TCP_SYN_SENT = 2;
+export const TCP_SYN_RECV = 3;
+export const TCP_FIN_WAIT1 = 4;
+export const TCP_FIN_WAIT2 = 5;
+export const TCP_TIME_WAIT = 6;
+export const TCP_CLOSE = 7;
+export const TCP_CLOSE_WAIT = 8;
+export const TCP_LAST_ACK = 9;
+export const TCP_LISTEN = 10;
+export const TCP_CLOSING = 11;
+
+/** Congestion states (Linux: `enum tcp_ca_state`). */
+export const TCP_CA_OPEN = 0;
+export const TCP_CA_DISORDER = 1;
+export const TCP_CA_CWR = 2;
+export const TCP_CA_RECOVERY = 3;
+export const TCP_CA_LOSS = 4;
+
+/** Slow start without a threshold yet (Linux: `TCP_INFINITE_SSTHRESH`). */
+export const TCP_INFINITE_SSTHRESH = 0x7fffffff;
+/** RFC 6928 (Linux: `TCP_INIT_CWND`). */
+export const TCP_INIT_CWND = 10;
+
+/**
+ * The transmission control block: a connection's whole state but for its queues, as one record of numbers (0 and 1 for
+ * flags), so that it can be saved and loaded field by field.
+ *
+ * Names are those of RFC 9293 and of Linux's `tcp_sock` in camelCase. Sequence numbers are `>>> 0`, windows and buffers in
+ * bytes, times in microseconds of the clock unless the name says ms, congestion windows and counts in segments as in Linux.
+ */
+export class Tcb {
+  state: number = TCP_CLOSE;
+
+  /** Addresses and ports; see `stack/socket/family.ts` for what an address number is. */
+  local = 0;
+  localPort = 0;
+  remote = 0;
+  remotePort = 0;
+  /** Interface it is bound to, 0: any. */
+  boundIfindex = 0;
+
+  // --- send sequence space
+  iss = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  /** End of what the application has written (Linux: `write_seq`). */
+  writeSeq = 0;
+  /** End of what may go out at once however small (Linux: `pushed_seq`). */
+  pushedSeq = 0;
+  sndWnd = 0;
+  sndWl1 = 0;
+  maxWindow = 0;
+  sndWscale = 0;
+  /** End of the last small segment that Nagle's rule with Minshall's change looks at (Linux: `snd_sml`). */
+  sndSml = 0;
+  sndUp = 0;
+
+  // --- receive sequence space
+  irs = 0;
+  rcvNxt = 0;
+  /** First byte that the application has not read (Linux: `copied_seq`). */
+  copiedSeq = 0;
+  rcvWnd = 0;
+  /** `rcvNxt` when the window was last announced (Linux: `rcv_wup`). */
+  rcvWup = 0;
+  rcvWscale = 0;
+  /** Limit of the announced window while it grows (Linux: `rcv_ssthresh`). */
+  rcvSsthresh = 0;
+  windowClamp = 0;
+  rcvUp = 0;
+
+  // --- options
+  /** What the peer may send us at most in one segment, and what we may send (without options). */
+  advmss = 0;
+  mssClamp = 0;
+  mssCache = 0;
+  userMss = 0;
+  tstampOk = 0;
+  sackOk = 0;
+  wscaleOk = 0;
+  ecnOk = 0;
+  /** Most recent timestamp to echo, and when it came (ms of the clock). */
+  tsRecent = 0;
+  tsRecentStampMs = 0;
+  tsOffset = 0;
+  rcvTsval = 0;
+  rcvTsecr = 0;
+  sawTstamp = 0;
+  /** Bytes of options on every data segment. */
+  tcpHeaderLen = 20;
+
+  // --- round-trip time (RFC 6298), as Linux keeps it: srtt is 8 times, mdev and rttvar 4 times the value, microseconds
+  srttUs = 0;
+  mdevUs = 0;
+  mdevMaxUs = 0;
+  rttvarUs = 0;
+  rttSeq = 0;
+  rtoMs = 1000;
+  rtoMinMs = 200;
+  backoff = 0;
+  minRttUs = 0xffffffff;
+  rackRttUs = 0;
+
+  // --- congestion control, in segments
+  sndCwnd: number = TCP_INIT_CWND;
+  sndSsthresh: number = TCP_INFINITE_SSTHRESH;
+  sndCwndCnt = 0;
+  sndCwndClamp = 0xffffffff;
+  sndCwndStampMs = 0;
+  sndCwndUsed = 0;
+  priorCwnd = 0;
+  priorSsthresh = 0;
+  caState: number = TCP_CA_OPEN;
+  /** `sndNxt` when the current congestion event began. */
+  highSeq = 0;
+  isCwndLimited = 0;
+  cwndUsageSeq = 0;
+  maxPacketsOut = 0;
+  pacingRate = 0;
+
+  // --- what is out, in segments
+  packetsOut = 0;
+  retransOut = 0;
+  sackedOut = 0;
+  lostOut = 0;
+  totalRetrans = 0;
+  retransmits = 0;
+  delivered = 0;
+  deliveredCe = 0;
+  lost = 0;
+  appLimited = 0;
+  firstTxUs = 0;
+  deliveredUs = 0;
+
+  // --- recovery
+  reordering = 3;
+  reordSeen = 0;
+  undoMarker = 0;
+  undoRetrans = -1;
+  retransStampMs = 0;
+  retransmitHigh = 0;
+  frto = 0;
+  prrDelivered = 0;
+  prrOut = 0;
+  /** RACK (RFC 8985): newest delivered segment. */
+  rackMstampUs = 0;
+  rackEndSeq = 0;
+  rackAdvanced = 0;
+  rackReoWndSteps = 1;
+  rackReoWndPersist = 0;
+  rackDsackSeen = 0;
+  rackLastDelivered = 0;
+  /** End of the tail loss probe that is out, 0: none. */
+  tlpHighSeq = 0;
+  tlpRetrans = 0;
+
+  // --- acknowledging
+  /** `ICSK_ACK_*` bits. */
+  ackPending = 0;
+  ackQuick = 0;
+  ackPingpong = 0;
+  ackAtoMs = 0;
+  ackTimeoutMs = 0;
+  lastSegSize = 0;
+  rcvMss = 536;
+  lrcvtimeMs = 0;
+  lsndtimeMs = 0;
+  lastOowAckMs = 0;
+  rcvRttUs = 0;
+  rcvRttSeq = 0;
+  rcvRttTimeUs = 0;
+  rcvqSpace = 0;
+  rcvqSpaceSeq = 0;
+  rcvqSpaceTimeUs = 0;
+  duplicateSack = 0;
+  dsackStart = 0;
+  dsackEnd = 0;
+
+  // --- timers and options of the socket
+  probesOut = 0;
+  keepaliveProbes = 0;
+  keepaliveTimeMs = 7_200_000;
+  keepaliveIntvlMs = 75_000;
+  keepaliveCount = 9;
+  userTimeoutMs = 0;
+  synRetries = 0;
+  linger2Ms = 0;
+  notsentLowat = 0;
+  nonagle = 0;
+
+  // --- ECN (RFC 3168)
+  ecnFlags = 0;
+
+  // --- totals that TCP_INFO shows
+  bytesAcked = 0;
+  bytesReceived = 0;
+  bytesSent = 0;
+  bytesRetrans = 0;
+  dsackDups = 0;
+  segsIn = 0;
+  segsOut = 0;
+  dataSegsIn = 0;
+  dataSegsOut = 0;
+  rcvOooPackets = 0;
+  chronoType = 0;
+  chronoStartUs = 0;
+  busyUs = 0;
+  rwndLimitedUs = 0;
+  sndbufLimitedUs = 0;
+}
+
+/** Segments that are out and neither known to be received nor given up (Linux: `tcp_packets_in_flight`). */
+export function packetsInFlight(tcb: Tcb): number {
+  return tcb.packetsOut - (tcb.sackedOut + tcb.lostOut) + tcb.retransOut;
+}
+
+/** A plain copy of every field, for a snapshot. */
+export function saveTcb(tcb: Tcb): Record<string, number> {
+  return { ...tcb };
+}
+
+/** Puts back what {@link saveTcb} gave. Unknown names and values that are no numbers are refused with a `TypeError`. */
+export function loadTcb(saved: Readonly<Record<string, unknown>>): Tcb {
+  const tcb = new Tcb();
+  const fields = tcb as unknown as Record<string, number>;
+  for (const [name, value] of Object.entries(saved)) {
+    if (!Object.hasOwn(tcb, name)) throw new TypeError(`tcb has no field ${name}`);
+    if (typeof value !== 'number' || Number.isNaN(value)) throw new TypeError(`tcb.${name} must be a number`);
+    fields[name] = value;
+  }
+  return tcb;
+}
