@@ -216,7 +216,7 @@ static bool describe(napi_env env, napi_value object, const char *name, uint32_t
  */
 static napi_value bind_device(napi_env env, int fd, const napi_value *arguments, int *refused) {
   char name[IFNAMSIZ];
-  uint32_t flags;
+  uint32_t flags = 0;
   uv_loop_t *loop;
   napi_value object;
   napi_value label;
