@@ -22,7 +22,7 @@ export const DROP_POOL_EXHAUSTED: number = dropReason('pool_exhausted');
 export const DROP_FRAME_TOO_SHORT: number = dropReason('frame_too_short');
 /** A frame arrived on a device that is not running. */
 export const DROP_DEVICE_NOT_RUNNING: number = dropReason('device_not_running');
-/** No handler for the EtherType (Linux: `rx_nohandler`). */
+/** No handler for the EtherType (Linux: `UNHANDLED_PROTO`, counted in `rx_dropped`). */
 export const DROP_UNHANDLED_PROTOCOL: number = dropReason('unhandled_protocol');
 /** A frame for another station, heard in promiscuous mode or flooded by a switch (Linux: `OTHERHOST`). */
 export const DROP_OTHER_HOST: number = dropReason('other_host');

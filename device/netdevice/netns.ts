@@ -117,12 +117,9 @@ export class Netns {
         return;
       }
     }
-    if (packet.packetType === PACKET_OTHERHOST) {
-      this.drop(packet, DROP_OTHER_HOST, dev);
-      return;
-    }
-    dev.statistics.rxNohandler++;
-    this.drop(packet, DROP_UNHANDLED_PROTOCOL, dev);
+    dev.statistics.rxDropped++;
+    const otherHost = packet.packetType === PACKET_OTHERHOST;
+    this.drop(packet, otherHost ? DROP_OTHER_HOST : DROP_UNHANDLED_PROTOCOL, dev);
   }
 
   /** A priority tag (VLAN 0) is taken off; a VLAN that no device stands for is another host's (Linux: `vlan_do_receive`). */

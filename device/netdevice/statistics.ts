@@ -23,6 +23,7 @@ export class LinkStatistics {
   txWindowErrors = 0;
   rxCompressed = 0;
   txCompressed = 0;
+  /** Frames that a bond's inactive port did not pass on; those of an unknown EtherType are in `rxDropped`. */
   rxNohandler = 0;
   rxOtherhostDropped = 0;
 }

@@ -743,3 +743,19 @@ t.test('a link is flushed at the end of the batch, but not when it was stopped m
   t.equal(pool.inUse, 0);
   t.end();
 });
+
+t.test('frames of an EtherType without handler count as dropped, not as nohandler', (t) => {
+  const { ns, pool } = testMachine();
+  const { dev, link } = testDevice(ns, { name: 'eth0' });
+  openDevice(dev);
+  const frame = Buffer.alloc(60);
+  frame.writeUInt16BE(0x88b5, 12);
+  link.port.receive(pool.from(frame)!);
+  frame.fill(0xff, 0, 6);
+  link.port.receive(pool.from(frame)!);
+  t.strictSame(ns.drops.toJSON(), { other_host: 1, unhandled_protocol: 1 });
+  t.equal(dev.statistics.rxDropped, 2);
+  t.equal(dev.statistics.rxNohandler, 0);
+  t.equal(pool.inUse, 0);
+  t.end();
+});

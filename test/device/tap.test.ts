@@ -169,7 +169,7 @@ t.test('receive: a turn of the event loop takes 64 frames', (t) => {
   t.equal(r.queue.incoming.length, 36);
   r.link.poll();
   t.equal(r.queue.incoming.length, 0, 'poll() takes the rest');
-  t.equal(r.dev.statistics.rxNohandler, 100);
+  t.equal(r.dev.statistics.rxDropped, 100);
   finish(t, r);
   t.end();
 });
