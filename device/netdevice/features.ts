@@ -12,8 +12,6 @@ export const NETIF_F_GSO_UDP_L4: number = 1 << 9;
 export const NETIF_F_GRO: number = 1 << 10;
 export const NETIF_F_HIGHDMA: number = 1 << 11;
 
-const CSUM = NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM | NETIF_F_HW_CSUM;
-
 /** `ethtool -k` names. */
 export const FEATURE_NAMES: readonly (readonly [number, string])[] = [
   [NETIF_F_SG, 'tx-scatter-gather'],
@@ -32,16 +30,16 @@ export const FEATURE_NAMES: readonly (readonly [number, string])[] = [
 
 /**
  * What the core never lets stand together (Linux: `netdev_fix_features`): generic checksumming excludes the per-protocol
- * kinds; segmentation needs scatter-gather and checksumming; software GSO needs scatter-gather.
+ * kinds; segmentation needs scatter-gather and checksumming; software GSO needs scatter-gather, which by itself needs nothing.
  */
 export function fixFeatures(wished: number): number {
   let features = wished;
   if ((features & NETIF_F_HW_CSUM) !== 0) features &= ~(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);
-  if ((features & CSUM) === 0) features &= ~NETIF_F_SG;
   const canTso4 = (features & NETIF_F_SG) !== 0 && (features & (NETIF_F_HW_CSUM | NETIF_F_IP_CSUM)) !== 0;
   const canTso6 = (features & NETIF_F_SG) !== 0 && (features & (NETIF_F_HW_CSUM | NETIF_F_IPV6_CSUM)) !== 0;
   if (!canTso4) features &= ~(NETIF_F_TSO | NETIF_F_TSO_ECN);
   if (!canTso6) features &= ~NETIF_F_TSO6;
-  if ((features & NETIF_F_SG) === 0) features &= ~(NETIF_F_GSO | NETIF_F_GSO_UDP_L4);
+  if ((features & NETIF_F_SG) === 0) features &= ~NETIF_F_GSO;
+  if (!canTso4 || !canTso6) features &= ~NETIF_F_GSO_UDP_L4;
   return features;
 }

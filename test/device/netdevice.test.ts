@@ -43,8 +43,10 @@ import {
   fixFeatures,
   NETIF_F_GRO,
   NETIF_F_GSO,
+  NETIF_F_GSO_UDP_L4,
   NETIF_F_HW_CSUM,
   NETIF_F_IP_CSUM,
+  NETIF_F_IPV6_CSUM,
   NETIF_F_SG,
   NETIF_F_TSO,
 } from '../../device/netdevice/features.ts';
@@ -587,7 +589,11 @@ t.test('features: hardware toggles, core rules, FEAT_CHANGE on a real change onl
   t.equal(setFeatures(dev, dev.features), 0);
   t.strictSame(log.take(), []);
   setFeatures(dev, dev.features & ~NETIF_F_HW_CSUM);
-  t.equal(dev.features, NETIF_F_GRO, 'without checksumming: no scatter-gather, no segmentation');
+  t.equal(
+    dev.features,
+    NETIF_F_SG | NETIF_F_GSO | NETIF_F_GRO,
+    'without checksumming: no segmentation, but scatter-gather',
+  );
   t.strictSame(log.take(), ['FEAT_CHANGE eth0']);
   t.equal(fixFeatures(NETIF_F_HW_CSUM | NETIF_F_IP_CSUM) & NETIF_F_IP_CSUM, 0);
   t.equal(dev.registration, NETREG_REGISTERED);
@@ -757,5 +763,16 @@ t.test('frames of an EtherType without handler count as dropped, not as nohandle
   t.equal(dev.statistics.rxDropped, 2);
   t.equal(dev.statistics.rxNohandler, 0);
   t.equal(pool.inUse, 0);
+  t.end();
+});
+
+t.test('features: UDP segmentation needs scatter-gather and checksumming of both IP versions', (t) => {
+  const udp = NETIF_F_SG | NETIF_F_GSO_UDP_L4;
+  const kept = (csum: number) => (fixFeatures(udp | csum) & NETIF_F_GSO_UDP_L4) !== 0;
+  t.ok(kept(NETIF_F_HW_CSUM));
+  t.ok(kept(NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM));
+  t.notOk(kept(NETIF_F_IP_CSUM));
+  t.notOk(kept(0));
+  t.equal(fixFeatures(NETIF_F_GSO_UDP_L4 | NETIF_F_HW_CSUM) & NETIF_F_GSO_UDP_L4, 0);
   t.end();
 });
