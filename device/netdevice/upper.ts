@@ -1,4 +1,4 @@
-import { EBUSY, EEXIST, ELOOP } from '../errno.ts';
+import { EBUSY, EEXIST } from '../errno.ts';
 import { carrierOff, carrierOn, dormantOff, dormantOn, testingOff, testingOn } from './carrier.ts';
 import { NETDEV_CHANGEUPPER, NETDEV_PRECHANGEUPPER } from './events.ts';
 import type { NetDevice } from './netdevice.ts';
@@ -7,11 +7,12 @@ import { askNetdev, raiseNetdev } from './raise.ts';
 
 /**
  * Puts `upper` on top of `lower` (Linux: `netdev_upper_dev_link`, or `netdev_master_upper_dev_link` with `master`). Both
- * events may veto; a veto on CHANGEUPPER unlinks again. A device has one master at most (`-EBUSY`).
+ * events may veto; a veto on CHANGEUPPER unlinks again. A device has one master at most, and
+ * is never above itself (`-EBUSY`).
  */
 export function linkUpper(lower: NetDevice, upper: NetDevice, master = false): number {
   return lower.ns.machine.rtnl.run(() => {
-    if (lower === upper || isAbove(lower, upper)) return -ELOOP;
+    if (lower === upper || isAbove(lower, upper)) return -EBUSY;
     if (lower.uppers.includes(upper)) return -EEXIST;
     if (master && lower.master !== null) return -EBUSY;
     const change = { upper, linking: true, isMaster: master };
