@@ -33,3 +33,4 @@ export { type DriverPeer, linkPeer } from './link-peer.ts';
 export { EventLog, type TestMachine, type TestMachineOptions, testDevice, testMachine } from './machine.ts';
 export { ArrivalLog, Station } from './station.ts';
 export { TestLink, type TestLinkOptions } from './test-link.ts';
+export { type TracedTest, traced } from './trace.ts';

@@ -16,8 +16,3 @@ export async function startTapir(ns: Namespace, ...args: string[]): Promise<Chil
   await child.says(/^ready\b.*$/m);
   return child;
 }
-
-/** Runs a `tapir` command to its end and gives its stdout. Throws when it does not exit with 0. */
-export function tapir(ns: Namespace, ...args: string[]): Promise<string> {
-  return ns.run(process.execPath, CLI, ...args);
-}
