@@ -5,6 +5,7 @@
 const ERRNO = {
   EPERM: 1,
   ENOENT: 2,
+  ESRCH: 3,
   EINTR: 4,
   EIO: 5,
   ENXIO: 6,
@@ -16,6 +17,7 @@ const ERRNO = {
   EFAULT: 14,
   EBUSY: 16,
   EEXIST: 17,
+  EXDEV: 18,
   ENODEV: 19,
   ENOTDIR: 20,
   EINVAL: 22,
@@ -62,6 +64,7 @@ export type ErrnoName = keyof typeof ERRNO;
 export const {
   EPERM,
   ENOENT,
+  ESRCH,
   EIO,
   ENXIO,
   EBADF,
@@ -70,6 +73,7 @@ export const {
   EACCES,
   EBUSY,
   EEXIST,
+  EXDEV,
   ENODEV,
   EINVAL,
   ENFILE,

@@ -113,6 +113,8 @@ export interface SendOptions {
   readonly oif?: number;
   /** Set DF and never fragment here. */
   readonly dontFragment?: boolean;
+  /** Set DF where the packet fits the path's MTU, so that routers report a smaller one (Linux: `IP_PMTUDISC_WANT`). */
+  readonly discoverMtu?: boolean;
   /** IP options, padded to a multiple of 4. */
   readonly ipOptions?: Uint8Array;
 }

@@ -1,6 +1,7 @@
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
 import type { Ipv4Conf } from '../sysctl/ipv4-conf.ts';
 import { type Ipv4, maskOf } from '../wire/address.ts';
+import { DevicePaths } from './device-paths.ts';
 
 /** Address flags (Linux: `IFA_F_*`). */
 export const IFA_F_SECONDARY = 0x01;
@@ -20,7 +21,8 @@ export interface InetAddress {
   /** 0: none. */
   readonly broadcast: Ipv4;
   readonly scope: number;
-  readonly label: string;
+  /** The device's name, or what follows a colon behind it. */
+  label: string;
   /** Metric of its prefix route. */
   readonly metric: number;
   flags: number;
@@ -35,10 +37,15 @@ export class InetDevice {
   readonly conf: Ipv4Conf;
   /** In Linux's order: primaries first, by scope then age; secondaries behind them. */
   addresses: InetAddress[] = [];
+  /** Multicast groups that it listens to; 224.0.0.1 while it is up. */
+  readonly groups: Set<Ipv4> = new Set();
+  /** Ways through the device that no route stands for. */
+  readonly paths: DevicePaths;
 
   constructor(dev: NetDevice, conf: Ipv4Conf) {
     this.dev = dev;
     this.conf = conf;
+    this.paths = new DevicePaths(dev);
   }
 
   /** Whether one primary subnet of the device holds `address` and, unless it is 0, `other` too (Linux: `inet_addr_onlink`). */
@@ -53,7 +60,9 @@ export class InetDevice {
 
   /** Whether `address` is one of the device's own. */
   has(address: Ipv4): boolean {
-    return this.addresses.some((ifa) => ifa.local === address);
+    const { addresses } = this;
+    for (let i = 0; i < addresses.length; i++) if (addresses[i]!.local === address) return true;
+    return false;
   }
 }
 

@@ -1,0 +1,104 @@
+import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
+import { EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
+import { fold, sumBytes } from '../../device/memory/checksum.ts';
+import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../../device/memory/packet.ts';
+import { copyBytes } from '../../device/memory/pool.ts';
+import { MIB } from '../counters.ts';
+import type { Ipv4 } from '../wire/address.ts';
+import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../wire/icmp.ts';
+import {
+  IP_DF,
+  IP_FRAGMENT,
+  IP_HLEN,
+  IP_MF,
+  IP_OFFSET_MASK,
+  IP_TOTAL_LENGTH,
+  ipv4HeaderLength,
+  setIpv4Checksum,
+} from '../wire/ipv4.ts';
+import type { IpContext } from './context.ts';
+import { clearUncopiedOptions } from './options-echo.ts';
+import type { Path } from './path.ts';
+
+/** Larger than the MTU with fragmentation forbidden. */
+export const DROP_IP_FRAG_NEEDED: number = dropReason('ip_frag_needed');
+
+/**
+ * Sends a datagram in fragments of at most `mtu` bytes (Linux: `ip_fragment`): all but the last carry a multiple of eight
+ * bytes, and only the first the options that are not to be copied. Takes the packet's ownership; `-EMSGSIZE` when it says
+ * DF, `-ENOBUFS` when there is no memory, with the rest not sent.
+ */
+export function sendFragments(
+  context: IpContext,
+  packet: Packet,
+  path: Path,
+  destination: Ipv4,
+  mtu: number,
+): number {
+  const { mib, ns, machine } = context;
+  const at = packet.start;
+  const { view } = packet.pool;
+  const field = view.getUint16(at + IP_FRAGMENT);
+  if ((field & IP_DF) !== 0) {
+    mib.add(MIB.IpFragFails);
+    context.icmp.error(packet, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu, null);
+    ns.drop(packet, DROP_IP_FRAG_NEEDED, path.dev);
+    return -EMSGSIZE;
+  }
+  if (packet.checksum === CHECKSUM_PARTIAL) completeChecksum(packet);
+  const header = ipv4HeaderLength(view, at);
+  const most = (mtu - header) & ~7;
+  const total = packet.length - header;
+  for (let done = 0; done < total; done += most) {
+    const size = Math.min(most, total - done);
+    const fragment = machine.pool.alloc(header + size);
+    if (fragment === null) {
+      mib.add(MIB.IpFragFails);
+      ns.drop(packet, DROP_POOL_EXHAUSTED, path.dev);
+      return -ENOBUFS;
+    }
+    const to = fragment.put(header + size);
+    copyBytes(packet.pool.u8, at, fragment.pool.u8, to, header);
+    copyPacket(packet, header + done, size, fragment, to + header);
+    if (done > 0) clearUncopiedOptions(fragment.pool.u8, to + IP_HLEN, header - IP_HLEN);
+    const more = (field & IP_MF) !== 0 || done + size < total ? IP_MF : 0;
+    const out = fragment.pool.view;
+    out.setUint16(to + IP_TOTAL_LENGTH, header + size);
+    out.setUint16(to + IP_FRAGMENT, more | ((field & IP_OFFSET_MASK) + (done >>> 3)));
+    setIpv4Checksum(out, to, header);
+    fragment.network = to;
+    fragment.transport = to + header;
+    fragment.protocol = packet.protocol;
+    fragment.priority = packet.priority;
+    fragment.mark = packet.mark;
+    fragment.ifindex = packet.ifindex;
+    mib.add(MIB.IpFragCreates);
+    context.ip.output.finish(fragment, path, destination);
+  }
+  mib.add(MIB.IpFragOKs);
+  packet.release();
+  return 0;
+}
+
+/** Copies `length` bytes that begin `from` bytes into a packet, wherever they are gathered, to `at` in another. */
+export function copyPacket(packet: Packet, from: number, length: number, to: Packet, at: number): void {
+  const linear = packet.end - packet.start;
+  const first = Math.max(0, Math.min(length, linear - from));
+  const source = packet.pool.u8;
+  copyBytes(source, packet.start + from, to.pool.u8, at, first);
+  const rest = length - first;
+  if (rest > 0) copyBytes(source, packet.payload + (from + first - linear), to.pool.u8, at + first, rest);
+}
+
+/** Computes a transport checksum that was left to the device (Linux: `skb_checksum_help`). */
+export function completeChecksum(packet: Packet): void {
+  const { pool } = packet;
+  const linear = packet.end - packet.checksumStart;
+  let sum = sumBytes(pool, packet.checksumStart, linear);
+  if (packet.payloadLength > 0) {
+    const rest = sumBytes(pool, packet.payload, packet.payloadLength);
+    sum += (linear & 1) === 0 ? rest : ((rest & 0xff) << 8) | (rest >>> 8);
+  }
+  pool.view.setUint16(packet.checksumStart + packet.checksumOffset, ~fold(sum) & 0xffff || 0xffff);
+  packet.checksum = CHECKSUM_NONE;
+}
