@@ -106,7 +106,7 @@ export class Netns {
 
   /** Gives a received packet to the handler of its EtherType (Linux: the end of `__netif_receive_skb_core`). */
   deliver(packet: Packet, dev: NetDevice): void {
-    if (packet.protocol === ETH_P_8021Q || packet.protocol === ETH_P_8021AD) {
+    while (packet.protocol === ETH_P_8021Q || packet.protocol === ETH_P_8021AD) {
       if (!this.#untag(packet, dev)) return;
     }
     const bucket = this.#handlers[packet.protocol & (BUCKETS - 1)]!;

@@ -777,3 +777,27 @@ t.test('features: UDP segmentation needs scatter-gather and checksumming of both
   t.equal(fixFeatures(NETIF_F_GSO_UDP_L4 | NETIF_F_HW_CSUM) & NETIF_F_GSO_UDP_L4, 0);
   t.end();
 });
+
+t.test('priority tags come off, all of them; a VLAN behind one is still another host’s', (t) => {
+  const { ns, pool } = testMachine();
+  const { link, dev } = testDevice(ns, { name: 'eth0' });
+  openDevice(dev);
+  const received: string[] = [];
+  ns.addProtocol(0x88b5, (packet) => {
+    received.push(packet.bytes().toString('hex'));
+    packet.release();
+  });
+  const addresses = '020000000001020000000002';
+  for (const rest of [
+    '8100000088b5cafe',
+    '88a8e000810060008100000088b5cafe',
+    '810000008100000a88b5cafe',
+    '81000000810000',
+  ]) {
+    link.port.receive(pool.from(Buffer.from(addresses + rest, 'hex'))!);
+  }
+  t.strictSame(received, ['cafe', 'cafe']);
+  t.strictSame(ns.drops.toJSON(), { vlan_unknown: 2 });
+  t.equal(pool.inUse, 0);
+  t.end();
+});
