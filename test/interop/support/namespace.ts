@@ -68,7 +68,7 @@ export class Namespace {
     this.remove();
   }
 
-  /** Removes the namespace at once, killing what still runs in it. */
+  /** Removes the namespace at once, killing what still runs in it. Throws when it stays. */
   remove(): void {
     if (!open.delete(this)) return;
     const pids = spawnSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' }).stdout ?? '';
@@ -79,7 +79,8 @@ export class Namespace {
         // It ended meanwhile.
       }
     }
-    spawnSync('ip', ['netns', 'delete', this.name]);
+    const { status, stderr } = spawnSync('ip', ['netns', 'delete', this.name], { encoding: 'utf8' });
+    if (status !== 0) throw new Error(`ip netns delete ${this.name}: ${stderr}`);
   }
 }
 
