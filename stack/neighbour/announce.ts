@@ -196,7 +196,9 @@ export class Announcer {
     if (announcement === undefined) {
       announcement = new Announcement(this.#inet.machine.clock, dev, BURST, {
         due: (one) => this.#onTimer(one),
-        carrierStayed: (one) => this.announce(one.dev),
+        carrierStayed: (one) => {
+          if (canSend(one.dev)) this.announce(one.dev);
+        },
       });
       this.#devices.set(dev, announcement);
     }

@@ -165,7 +165,7 @@ export class ArpInput {
   /** Somebody asks whether an address is free (RFC 5227; RFC 2131): if it is ours he hears of it, and is not learnt. */
   #answerProbe(packet: Packet, inetDevice: InetDevice, op: number, tip: Ipv4, sha: MacAddress): void {
     const { dev } = inetDevice;
-    if (op !== ARPOP_REQUEST || this.#inet.routes.addressTypeOn(dev, tip) !== RTN_LOCAL) packet.release();
+    if (op !== ARPOP_REQUEST || this.#inet.routes.addressType(tip) !== RTN_LOCAL) packet.release();
     else if (this.#isIgnored(inetDevice, 0, tip)) dev.drop(packet, DROP_ARP_IGNORED);
     else this.#output.reply(packet, dev, tip, 0, sha);
   }
@@ -213,7 +213,7 @@ export class ArpInput {
     let entry: Neighbour | null = this.#table.lookup(dev, sip);
     const accepts = entry === null && this.#accepts(inetDevice, sip);
     if (entry === null && !accepts) return;
-    const unicast = this.#inet.routes.addressTypeOn(dev, sip) === RTN_UNICAST;
+    const unicast = this.#inet.routes.addressType(sip) === RTN_UNICAST;
     const tha = getMac(packet.pool.view, packet.start + ARP_THA);
     const gratuitous = unicast && sip === tip && (op === ARPOP_REQUEST || tha === sha);
     if (entry === null) {

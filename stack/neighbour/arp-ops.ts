@@ -42,7 +42,7 @@ export class ArpOps implements NeighbourOps {
   construct(entry: Neighbour): number {
     const { dev, key } = entry;
     if (this.#inet.addresses.inetDevice(dev) === null) return -EINVAL;
-    entry.type = this.#inet.routes.addressTypeOn(dev, key);
+    entry.type = this.#inet.routes.addressType(key);
     if (dev.hardHeaderLength === 0) {
       entry.state = NUD_NOARP;
     } else if (entry.type === RTN_MULTICAST) {
@@ -95,7 +95,7 @@ export class ArpOps implements NeighbourOps {
     const announce = inetDevice.conf.values.arp_announce;
     if (announce < 2 && packet !== null && packet.end - packet.start >= IP_HLEN) {
       const source = packet.pool.view.getUint32(packet.start + IP_SOURCE);
-      const local = this.#inet.routes.addressTypeOn(dev, source) === RTN_LOCAL;
+      const local = this.#inet.routes.addressType(source) === RTN_LOCAL;
       if (local && (announce === 0 || inetDevice.onLink(target, source))) return source;
     }
     return this.#inet.addresses.select(dev, target, SCOPE_LINK);
