@@ -154,7 +154,7 @@ export class ArpInput {
     const sha = getMac(view, at + ARP_SHA);
     if (!delayed && this.#conflicts.watching) this.#conflicts.hear(dev, op, sha, sip, tip);
     if (sip === 0) {
-      this.#answerProbe(packet, inetDevice, op, tip, sha);
+      this.#answerProbe(packet, inetDevice, op, tip);
       return;
     }
     if (op === ARPOP_REQUEST && this.#answerRequest(packet, inetDevice, sip, tip, sha, delayed)) return;
@@ -163,11 +163,11 @@ export class ArpInput {
   }
 
   /** Somebody asks whether an address is free (RFC 5227; RFC 2131): if it is ours he hears of it, and is not learnt. */
-  #answerProbe(packet: Packet, inetDevice: InetDevice, op: number, tip: Ipv4, sha: MacAddress): void {
+  #answerProbe(packet: Packet, inetDevice: InetDevice, op: number, tip: Ipv4): void {
     const { dev } = inetDevice;
     if (op !== ARPOP_REQUEST || this.#inet.routes.addressType(tip) !== RTN_LOCAL) packet.release();
     else if (this.#isIgnored(inetDevice, 0, tip)) dev.drop(packet, DROP_ARP_IGNORED);
-    else this.#output.reply(packet, dev, tip, 0, sha);
+    else this.#output.reply(packet, dev);
   }
 
   /** Answers a request for one of our addresses, or one that we stand in for; returns whether that is all there is to it. */
@@ -185,7 +185,7 @@ export class ArpInput {
     if (route.type === RTN_LOCAL) {
       if (this.#isIgnored(inetDevice, sip, tip) || this.#isFiltered(inetDevice, sip, tip))
         dev.drop(packet, DROP_ARP_IGNORED);
-      else if (this.#learnAsker(dev, sip, sha)) this.#output.reply(packet, dev, tip, sip, sha);
+      else if (this.#learnAsker(dev, sip, sha)) this.#output.reply(packet, dev);
       else packet.release();
       return true;
     }
@@ -194,7 +194,7 @@ export class ArpInput {
     this.#learnAsker(dev, sip, sha);
     const parms = this.#table.parms(dev);
     if (delayed || packet.packetType === PACKET_HOST || parms.proxyDelay === 0)
-      this.#output.reply(packet, dev, tip, sip, sha);
+      this.#output.reply(packet, dev);
     else this.queue.push(packet, dev, parms);
     return true;
   }

@@ -10,6 +10,10 @@ import type { Ipv4 } from '../wire/address.ts';
 import {
   ARP_FRAME_LENGTH,
   ARP_LENGTH,
+  ARP_SHA,
+  ARP_SPA,
+  ARP_THA,
+  ARP_TPA,
   ARPOP_REPLY,
   ARPOP_REQUEST,
   ArpTemplate,
@@ -108,17 +112,27 @@ export class ArpOutput {
   }
 
   /**
-   * Answers a request: `spa` is at our address, says the frame to the one who asked. It is written over the request when
-   * nobody else holds that; takes the request's ownership either way.
+   * Answers the request whose message is at `start`: the target that it asks for is at the device's address. The answer is
+   * written over the request when nobody else holds that. Takes the request's ownership.
    */
-  reply(request: Packet, dev: NetDevice, spa: Ipv4, tpa: Ipv4, tha: MacAddress): number {
-    const packet = this.#reuse(request);
-    if (packet === null) {
-      request.release();
-      return this.send(dev, ARPOP_REPLY, spa, tpa, tha, tha);
-    }
-    writeArp(packet.pool.view, packet.start, ARPOP_REPLY, dev.address, spa, tha, tpa);
-    dev.pushHeader(packet, tha, dev.address, ETH_P_ARP);
+  reply(request: Packet, dev: NetDevice): number {
+    const from = request.pool.view;
+    const asked = request.start;
+    // As words, read before the answer is written over them.
+    const shaHigh = from.getUint16(asked + ARP_SHA);
+    const shaLow = from.getInt32(asked + ARP_SHA + 2);
+    const spa = from.getInt32(asked + ARP_SPA);
+    const tpa = from.getInt32(asked + ARP_TPA);
+    const packet = this.#answerIn(request, dev);
+    if (packet === null) return 0;
+    const view = packet.pool.view;
+    const at = packet.start;
+    writeArp(view, at, ARPOP_REPLY, dev.address, tpa, MAC_ZERO, spa);
+    view.setUint16(at + ARP_THA, shaHigh);
+    view.setInt32(at + ARP_THA + 2, shaLow);
+    dev.pushHeader(packet, MAC_ZERO, dev.address, ETH_P_ARP);
+    view.setUint16(packet.start + ETH_DESTINATION, shaHigh);
+    view.setInt32(packet.start + ETH_DESTINATION + 2, shaLow);
     this.#inet.mib.add(MIB.ArpOutReplies);
     return dev.transmit(packet);
   }
@@ -137,22 +151,27 @@ export class ArpOutput {
     return packet;
   }
 
-  /** The received packet as an empty one of our own, its message in place; null when others hold it too. */
-  #reuse(packet: Packet): Packet | null {
+  /** The packet that takes the answer to `request`, its `start` at the message: the request itself, or one in its place. */
+  #answerIn(request: Packet, dev: NetDevice): Packet | null {
     const { pool } = this.#inet.machine;
-    if (packet.references !== 1 || packet.pool !== pool || packet.payloadLength > 0) return null;
-    if (packet.headroom < ETH_HLEN) return null;
-    packet.trim(ARP_LENGTH);
-    packet.network = packet.start;
-    packet.vlanTci = -1;
-    packet.ifindex = 0;
-    packet.packetType = 0;
-    packet.priority = 0;
-    packet.mark = 0;
-    packet.timestamp = 0;
-    packet.gsoSize = 0;
-    packet.gsoType = GSO_NONE;
-    packet.checksum = CHECKSUM_NONE;
-    return packet;
+    const exclusive = request.references === 1 && request.pool === pool && request.payloadLength === 0;
+    if (!exclusive || request.headroom < ETH_HLEN) {
+      request.release();
+      const packet = this.#frame(dev, ARP_FRAME_LENGTH, ETH_P_ARP);
+      packet?.pull(ETH_HLEN);
+      return packet;
+    }
+    request.trim(ARP_LENGTH);
+    request.network = request.start;
+    request.vlanTci = -1;
+    request.ifindex = 0;
+    request.packetType = 0;
+    request.priority = 0;
+    request.mark = 0;
+    request.timestamp = 0;
+    request.gsoSize = 0;
+    request.gsoType = GSO_NONE;
+    request.checksum = CHECKSUM_NONE;
+    return request;
   }
 }

@@ -1,6 +1,5 @@
 import { VirtualClock } from '../../../device/clock/virtual.ts';
 import { ETH_HLEN } from '../../../device/frame/ethernet.ts';
-import { getMac } from '../../../device/frame/mac.ts';
 import { Machine } from '../../../device/machine.ts';
 import type { Packet } from '../../../device/memory/packet.ts';
 import { PacketPool } from '../../../device/memory/pool.ts';
@@ -88,8 +87,7 @@ measureAllocation(
     const at = packet.put(request.length);
     for (let i = 0; i < request.length; i++) pool.u8[at + i] = request[i]!;
     packet.pull(ETH_HLEN);
-    const view = pool.view;
-    arp.output.reply(packet, dev, view.getUint32(at + 38), view.getUint32(at + 28), getMac(view, at + 22));
+    arp.output.reply(packet, dev);
   }),
 );
 
