@@ -8,6 +8,7 @@ import type { NetDevice } from '../device/netdevice/netdevice.ts';
 import type { Entropy } from '../device/random.ts';
 import type { AddressConfig } from './ip/addresses.ts';
 import type { RouteAttributes } from './ip/fib-entry.ts';
+import type { ArpOptions } from './neighbour/arp.ts';
 import {
   type Ipv4,
   type Ipv4Prefix,
@@ -35,6 +36,8 @@ export interface StackOptions {
   linkwatchWindowMs?: number;
   /** Name of the network namespace, for people. */
   name?: string;
+  /** Which preset announces, and whether address conflicts are looked for. */
+  arp?: ArpOptions;
   /** Settings by their Linux names: `{ 'net.ipv4.ip_forward': 1 }`. */
   sysctl?: Readonly<Record<string, string | number>>;
 }

@@ -9,7 +9,7 @@ import { NotifierChain } from '../device/netdevice/notifier.ts';
 import { notifyPeers } from '../device/netdevice/peers.ts';
 import { registerDevice, unregisterDevice } from '../device/netdevice/registry.ts';
 import { type CounterName, Mib } from './counters.ts';
-import type { Inet, NeighbourSeam } from './inet.ts';
+import type { Inet } from './inet.ts';
 import { AddressBook } from './ip/addresses.ts';
 import { Fib } from './ip/fib.ts';
 import type { FibEntry } from './ip/fib-entry.ts';
@@ -31,6 +31,7 @@ import {
   validateStackOptions,
 } from './options.ts';
 import { routeConfig } from './route-options.ts';
+import { linkForwarding } from './sysctl/forwarding.ts';
 import { addIpv4Settings, type Ipv4Settings } from './sysctl/ipv4-settings.ts';
 import { SysctlTable } from './sysctl/table.ts';
 import type { Ipv4 } from './wire/address.ts';
@@ -66,7 +67,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly addresses: AddressBook;
   readonly fib: Fib;
   readonly routes: Routes;
-  readonly arp: NeighbourSeam & Arp;
+  readonly arp: Arp;
   readonly ip: IpLayer;
   readonly icmp: Icmp;
   /** The loopback device, index 1. */
@@ -86,7 +87,10 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.fib = new Fib(this);
     this.addresses = new AddressBook(this, this.fib);
     this.routes = new Routes(this, this.fib);
-    this.arp = new Arp(this);
+    linkForwarding(this.settings, this.addresses.all, this.addresses.template, () =>
+      this.ns.devices.flatMap((dev) => inetDevice(dev)?.conf ?? []),
+    );
+    this.arp = new Arp(this, options.arp);
     this.ip = new IpLayer(this);
     this.icmp = new Icmp(this);
     this.addresses.start();

@@ -1,4 +1,5 @@
 import type { Inet } from '../inet.ts';
+import type { Arp } from '../neighbour/arp.ts';
 import type { Ipv4Settings } from '../sysctl/ipv4-settings.ts';
 import type { AddressBook } from './addresses.ts';
 import type { Fib } from './fib.ts';
@@ -10,6 +11,7 @@ import type { Routes } from './routes.ts';
 export interface IpContext extends Inet {
   readonly settings: Ipv4Settings;
   readonly addresses: AddressBook;
+  readonly arp: Arp;
   readonly fib: Fib;
   readonly routes: Routes;
   readonly ip: IpLayer;

@@ -1,4 +1,3 @@
-import { dropReason } from '../../device/drop.ts';
 import { ETH_P_IP } from '../../device/frame/ethernet.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import type { IpSeam, SendOptions } from '../inet.ts';
@@ -11,9 +10,6 @@ import { IpOutput } from './output.ts';
 import { PeerTable } from './peers.ts';
 import { ProtocolRegistry } from './protocols.ts';
 import { Reassembly } from './reassembly.ts';
-
-/** Its next hop did not answer. */
-export const DROP_IP_LINK_FAILURE: number = dropReason('ip_link_failure');
 
 /** IPv4, put together: what protocols above and ARP use. */
 export class IpLayer implements IpSeam {
@@ -49,7 +45,7 @@ export class IpLayer implements IpSeam {
   }
 
   linkFailure(packet: Packet): void {
-    const { ns, icmp } = this.#context;
+    const { icmp } = this.#context;
     const { view } = packet.pool;
     const at = packet.network;
     this.#failed.reset();
@@ -58,6 +54,6 @@ export class IpLayer implements IpSeam {
     const known = hasOptions ? this.input.options.compile(packet, null, null, this.#failed) : OPTIONS_OK;
     if (readable && known === OPTIONS_OK)
       icmp.error(packet, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0, null, this.#failed);
-    ns.drop(packet, DROP_IP_LINK_FAILURE, null);
+    packet.release();
   }
 }

@@ -24,7 +24,7 @@ export interface PingOptions {
   count?: number;
   /** Milliseconds between requests; 1000. */
   intervalMs?: number;
-  /** Milliseconds to wait for each answer; 1000. */
+  /** Milliseconds to wait for each answer; 5000, so that a neighbour that does not exist is reported as unreachable. */
   timeoutMs?: number;
   /** Bytes of data; 56. */
   size?: number;
@@ -142,7 +142,7 @@ export class Ping implements PingUser, AsyncIterable<PingReply> {
     this.destination = destination;
     this.count = positive('count', options.count ?? 1);
     this.intervalMs = atLeast('intervalMs', options.intervalMs ?? 1000, 0);
-    this.timeoutMs = atLeast('timeoutMs', options.timeoutMs ?? 1000, 0);
+    this.timeoutMs = atLeast('timeoutMs', options.timeoutMs ?? 5000, 0);
     this.size = inRange('size', options.size ?? 56, 0, IP_MAX - IP_HLEN - ICMP_HLEN);
     this.#pattern = options.pattern !== undefined && options.pattern.length > 0 ? options.pattern : null;
     this.#send = sendOptions(destination, options);

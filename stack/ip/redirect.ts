@@ -1,4 +1,6 @@
 import type { Packet } from '../../device/memory/packet.ts';
+import { NETEVENT_NEIGH_UPDATE } from '../neighbour/netevent.ts';
+import { NUD_VALID } from '../neighbour/nud.ts';
 import {
   type Ipv4,
   isLimitedBroadcast,
@@ -32,12 +34,18 @@ export function followRedirect(context: IpContext, packet: Packet, gateway: Ipv4
   if (inet === null || !isAcceptable(context, inet, gateway, from)) return;
   const neighbour = context.arp.nextHop(path.dev, gateway);
   if (neighbour === null) return;
+  if ((neighbour.state & NUD_VALID) === 0) {
+    // Nobody has seen the new gateway yet: it is asked for, and the next redirect will be followed.
+    neighbour.use();
+    return;
+  }
   const { machine, settings } = context;
   const destination = view.getUint32(packet.start + IP_DESTINATION);
   const { entry } = path;
   entry.exceptions ??= new RouteExceptions();
   const expires = machine.clock.now() + settings.redirectTimeout.value * SECOND;
   entry.exceptions.learnGateway(entry, path.dev, destination, gateway, expires);
+  context.neteventChain.call(NETEVENT_NEIGH_UPDATE, neighbour);
 }
 
 function isAcceptable(context: IpContext, inet: InetDevice, gateway: Ipv4, from: Ipv4): boolean {
