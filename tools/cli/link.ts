@@ -1,8 +1,8 @@
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import type { LinkView } from '../control/view/link.ts';
 import { formatLink } from '../format/link.ts';
-import { type CommonOptions, optionsOf, show, withCommonOptions, withStack } from './session.ts';
-import { choice, constant, type Grammar, need, number, onOff, readWords, word } from './words.ts';
+import { addChange, addShow, family } from './family.ts';
+import { choice, constant, type Grammar, number, onOff, word } from './words.ts';
 
 const SHOW: Grammar = {
   keywords: { dev: ['dev', word], up: ['up', constant(true)] },
@@ -25,49 +25,34 @@ const SET: Grammar = {
     arp: ['arp', onOff],
     promisc: ['promisc', onOff],
     allmulticast: ['allmulticast', onOff],
+    dormant: ['dormant', onOff],
+    testing: ['testing', onOff],
     state: ['state', choice('up', 'dormant', 'testing')],
     mode: ['mode', choice('default', 'dormant', 'testing')],
   },
   bare: [['dev', word]],
 };
 
-interface ShowOptions extends CommonOptions {
-  readonly stats?: number;
-  readonly details?: boolean;
-}
-
 /** `tapir link`. */
 export function linkCommand(): Command {
-  const link = new Command('link').description('show and change network devices');
-  withCommonOptions(
-    link.command('show', { isDefault: true }).alias('list').argument('[words...]', '[dev] NAME | up'),
-  )
-    .description('show devices')
-    .option(
-      '-s, --stats',
-      'counters; twice: all of them',
-      (_: unknown, level: number | undefined) => (level ?? 0) + 1,
-    )
-    .option('-d, --details', 'limits and kind')
-    .action(async (words: string[], _options: unknown, command: Command) => {
-      const options = optionsOf<ShowOptions>(command);
-      const params = {
-        ...readWords(SHOW, words),
-        stats: Math.min(options.stats ?? 0, 2),
-        details: options.details ?? false,
-      };
-      await withStack(options, async (client) => {
-        show(options, (await client.call('link.show', params)) as LinkView[], formatLink);
-      });
-    });
-  withCommonOptions(link.command('set').argument('<words...>', '[dev] NAME ATTRIBUTE VALUE ...'))
-    .description('change a device: all that is given, or nothing')
-    .action(async (words: string[], _options: unknown, command: Command) => {
-      const params = readWords(SET, words);
-      need(params, 'dev');
-      await withStack(optionsOf(command), async (client) => {
-        await client.call('link.set', params);
-      });
-    });
+  const link = family('link', 'show and change network devices');
+  addShow<LinkView>(link, {
+    name: 'show',
+    description: 'show devices',
+    usage: '[dev] NAME | up',
+    method: 'link.show',
+    grammar: SHOW,
+    format: formatLink,
+    stats: 'levels',
+    details: true,
+  });
+  addChange(link, {
+    name: 'set',
+    description: 'change a device: all that is given, or nothing',
+    usage: '[dev] NAME ATTRIBUTE VALUE ...',
+    method: 'link.set',
+    grammar: SET,
+    needs: ['dev'],
+  });
   return link;
 }

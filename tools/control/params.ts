@@ -114,6 +114,13 @@ export const stationMac: Reader<MacAddress> = (value, name) => {
   return address;
 };
 
+/** The fields that have a value. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
 function wrong(value: unknown, name: string, expected: string): Error {
   return badParam(name, value === undefined ? 'is missing' : `${shown(value)} is not ${expected}`);
 }

@@ -129,6 +129,5 @@ function rows(table: Table, values: Readonly<Record<string, number>>, widths: re
   const counters = table.columns.map(([, key], column) =>
     String(values[key] ?? '').padStart(widths[column]!),
   );
-  const end = table.trailing === '' ? '' : ' ';
-  return [`    ${table.title}${titles.join(' ')}${table.trailing}`, `    ${counters.join(' ')}${end}`];
+  return [`    ${table.title}${titles.join(' ')}${table.trailing}`, `    ${counters.join(' ')} `];
 }

@@ -1,13 +1,4 @@
 import {
-  RTN_ANYCAST,
-  RTN_BLACKHOLE,
-  RTN_BROADCAST,
-  RTN_LOCAL,
-  RTN_MULTICAST,
-  RTN_PROHIBIT,
-  RTN_THROW,
-  RTN_UNICAST,
-  RTN_UNREACHABLE,
   SCOPE_HOST,
   SCOPE_LINK,
   SCOPE_NOWHERE,
@@ -43,18 +34,6 @@ const SCOPES = new NameTable([
   [SCOPE_NOWHERE, 'nowhere'],
 ]);
 
-const ROUTE_TYPES = new NameTable([
-  [RTN_UNICAST, 'unicast'],
-  [RTN_LOCAL, 'local'],
-  [RTN_BROADCAST, 'broadcast'],
-  [RTN_ANYCAST, 'anycast'],
-  [RTN_MULTICAST, 'multicast'],
-  [RTN_BLACKHOLE, 'blackhole'],
-  [RTN_UNREACHABLE, 'unreachable'],
-  [RTN_PROHIBIT, 'prohibit'],
-  [RTN_THROW, 'throw'],
-]);
-
 /** Linux: `/etc/iproute2/rt_protos`. */
 const ROUTE_PROTOCOLS = new NameTable([
   [1, 'redirect'],
@@ -73,8 +52,6 @@ const ROUTE_TABLES = new NameTable([
 
 export const scopeName = (scope: number): string => SCOPES.name(scope);
 export const scopeNumber = (name: string): number | undefined => SCOPES.number(name);
-export const routeTypeName = (type: number): string => ROUTE_TYPES.name(type);
-export const routeTypeNumber = (name: string): number | undefined => ROUTE_TYPES.number(name);
 export const routeProtocolName = (protocol: number): string => ROUTE_PROTOCOLS.name(protocol);
 export const routeProtocolNumber = (name: string): number | undefined => ROUTE_PROTOCOLS.number(name);
 export const routeTableName = (table: number): string => ROUTE_TABLES.name(table);

@@ -5,6 +5,7 @@ export function formatRoute(route: RouteView): string {
   const words: string[] = [];
   if (route.type !== undefined) words.push(route.type);
   words.push(route.dst);
+  if (route.from !== undefined) words.push('from', route.from);
   if (route.gateway !== undefined) words.push('via', route.gateway);
   if (route.dev !== undefined) words.push('dev', route.dev);
   if (route.table !== undefined) words.push('table', route.table);
@@ -15,7 +16,11 @@ export function formatRoute(route: RouteView): string {
   words.push(...route.flags);
   if (route.uid !== undefined) words.push('uid', String(route.uid));
   const metrics = (route.metrics ?? []).flatMap((metric) =>
-    Object.entries(metric).flatMap(([name, value]) => [name, String(value)]),
+    Object.entries(metric).flatMap(([name, value]) => [
+      name,
+      ...(route.locks?.includes(name) === true ? ['lock'] : []),
+      String(value),
+    ]),
   );
   if (route.cache === undefined) return `${[...words, ...metrics].join(' ')} `;
   const cache = route.cache.length > 0 ? [`<${route.cache.join(',')}>`] : [];

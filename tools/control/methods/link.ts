@@ -1,6 +1,7 @@
 import { EADDRNOTAVAIL, EEXIST, EINVAL, EOPNOTSUPP } from '../../../device/errno.ts';
 import { formatMac, isValidMac, type MacAddress } from '../../../device/frame/mac.ts';
 import { changeFlags } from '../../../device/netdevice/admin.ts';
+import { dormantOff, dormantOn, testingOff, testingOn } from '../../../device/netdevice/carrier.ts';
 import {
   changeCarrier,
   changeName,
@@ -15,6 +16,7 @@ import { IFF_ALLMULTI, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../../device/ne
 import { isValidName } from '../../../device/netdevice/names.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
 import { IF_OPER_DORMANT, IF_OPER_TESTING, IF_OPER_UP } from '../../../device/netdevice/operstate.ts';
+import { LINK_STATE_DORMANT, LINK_STATE_TESTING } from '../../../device/netdevice/state-bits.ts';
 import type { Inet } from '../../../stack/inet.ts';
 import { type MethodTable, method } from '../method.ts';
 import { deviceName, flag, integer, mac, oneOf, optional, type Params, text } from '../params.ts';
@@ -43,6 +45,8 @@ const SET = {
   state: optional(oneOf(['up', 'dormant', 'testing'])),
   mode: optional(oneOf(['default', 'dormant', 'testing'])),
   carrier: optional(flag),
+  dormant: optional(flag),
+  testing: optional(flag),
 };
 
 type SetParams = Params<typeof SET>;
@@ -68,6 +72,22 @@ function flagBit(bit: number, inverted = false): Attribute<boolean> {
       return changeFlags(dev, on === inverted ? flags & ~bit : flags | bit);
     },
     current: (dev) => (((dev.flags | dev.gflags) & bit) !== 0) !== inverted,
+  };
+}
+
+/** What a driver says of its link, for a user to try out: Linux has no request for it. */
+function stateBit(
+  bit: number,
+  on: (dev: NetDevice) => void,
+  off: (dev: NetDevice) => void,
+): Attribute<boolean> {
+  return {
+    apply: (dev, value) => {
+      if (value) on(dev);
+      else off(dev);
+      return 0;
+    },
+    current: (dev) => (dev.state & bit) !== 0,
   };
 }
 
@@ -122,6 +142,8 @@ const ATTRIBUTES: { readonly [K in Exclude<keyof SetParams, 'dev'>]: Attribute<N
       apply: changeCarrier,
       current: (dev) => dev.carrier,
     },
+    dormant: stateBit(LINK_STATE_DORMANT, dormantOn, dormantOff),
+    testing: stateBit(LINK_STATE_TESTING, testingOn, testingOff),
   };
 
 export const LINK_METHODS: MethodTable<Inet> = {

@@ -41,7 +41,7 @@ function poolView(pool: PacketPool): Record<string, number> {
 
 function deviceCounters(dev: NetDevice): Record<string, number> {
   return {
-    ...dev.statistics,
+    ...Object.fromEntries(Object.entries(dev.statistics)),
     carrierUpCount: dev.carrierUpCount,
     carrierDownCount: dev.carrierDownCount,
     queued: dev.discipline.backlog,
