@@ -8,7 +8,7 @@ const SETTINGS = {
   forwarding: [0, 'interface', 1],
   accept_local: [0, 'or', 1],
   accept_redirects: [1, 'redirects', 1],
-  accept_source_route: [0, 'and', 1],
+  accept_source_route: [1, 'and', 1],
   arp_accept: [0, 'max', 2],
   arp_announce: [0, 'max', 2],
   arp_evict_nocarrier: [1, 'and', 1],
