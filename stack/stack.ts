@@ -41,6 +41,10 @@ export function createStack(options: StackOptions = {}): Stack {
   return new Stack(options);
 }
 
+/** How the MIB writes `ip_forward` (RFC 4293). */
+const FORWARDING = 1;
+const NOT_FORWARDING = 2;
+
 /** All counters of a stack. */
 export interface StackCounters {
   /** `/proc/net/snmp` and its kin, by the names that `nstat` prints. */
@@ -96,8 +100,13 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.addresses.start();
     this.fib.start();
     this.ip.start();
-    for (const [name, value] of Object.entries(options.sysctl ?? {})) this.setSysctl(name, value);
-    this.loopback = this.addDevice(new LoopbackLink(this.machine), { name: 'lo' });
+    try {
+      for (const [name, value] of Object.entries(options.sysctl ?? {})) this.setSysctl(name, value);
+      this.loopback = this.addDevice(new LoopbackLink(this.machine), { name: 'lo' });
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /**
@@ -211,7 +220,10 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   }
 
   counters(): StackCounters {
-    return { mib: this.mib.toJSON(), drops: this.ns.drops.toJSON() };
+    const mib = this.mib.toJSON();
+    mib.IpForwarding = this.settings.ipForward.value === 1 ? FORWARDING : NOT_FORWARDING;
+    mib.IpDefaultTTL = this.settings.defaultTtl.value;
+    return { mib, drops: this.ns.drops.toJSON() };
   }
 
   /** Stops everything: devices are gone and their links closed, no timer is left, no packet held. Doing it twice is fine. */

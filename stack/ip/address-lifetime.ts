@@ -65,7 +65,7 @@ export class AddressLifetimes {
 
   #check(): void {
     const now = this.#clock.now();
-    for (const [ifa, end] of [...this.#ends]) if (end <= now) this.#expire(ifa);
+    for (const [ifa, end] of this.#ends) if (end <= now) this.#expire(ifa);
     this.#arm();
   }
 }

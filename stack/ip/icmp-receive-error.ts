@@ -1,7 +1,6 @@
 import { dropReason } from '../../device/drop.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
-import { MIB } from '../counters.ts';
 import { RTN_BROADCAST } from '../wire/address.ts';
 import {
   ICMP_CODE,
@@ -19,7 +18,6 @@ import {
 } from '../wire/icmp.ts';
 import { IP_DESTINATION, IP_HLEN, IP_PROTOCOL, IPPROTO_TCP, isIpv4Header } from '../wire/ipv4.ts';
 import type { IpContext } from './context.ts';
-import { DROP_ICMP_TRUNCATED } from './icmp.ts';
 
 /** An error that nobody is told of: unknown code, a lost fragment, "fragmentation needed" while that is ignored. */
 export const DROP_ICMP_ERROR_IGNORED: number = dropReason('icmp_error_ignored');
@@ -37,7 +35,7 @@ export function receiveError(context: IpContext, packet: Packet, dev: NetDevice)
   const at = packet.start;
   const inner = at + ICMP_HLEN;
   if (!isQuote(packet, inner)) {
-    icmp.refuse(packet, DROP_ICMP_TRUNCATED, dev);
+    icmp.refuseShort(packet, dev);
     return;
   }
   const type = view.getUint8(at + ICMP_TYPE);
@@ -66,29 +64,35 @@ export function receiveError(context: IpContext, packet: Packet, dev: NetDevice)
     dev.drop(packet, DROP_ICMP_BOGUS);
     return;
   }
-  tellProtocol(context, packet, type, code, info);
+  tellProtocol(context, packet, dev, type, code, info);
 }
 
 /** Takes a redirect and tells the protocol that it is about (Linux: `icmp_redirect`). */
 export function receiveRedirect(context: IpContext, packet: Packet, dev: NetDevice): void {
   const inner = packet.start + ICMP_HLEN;
   if (!isQuote(packet, inner)) {
-    context.icmp.refuse(packet, DROP_ICMP_TRUNCATED, dev);
+    context.icmp.refuseShort(packet, dev);
     return;
   }
   const { view } = packet.pool;
   const code = view.getUint8(packet.start + ICMP_CODE);
-  tellProtocol(context, packet, ICMP_REDIRECT, code, view.getUint32(packet.start + ICMP_INFO));
+  tellProtocol(context, packet, dev, ICMP_REDIRECT, code, view.getUint32(packet.start + ICMP_INFO));
 }
 
 /** Linux: `icmp_socket_deliver`. RFC 1122 wants eight bytes of the transport header; with fewer nobody can tell whose it is. */
-function tellProtocol(context: IpContext, packet: Packet, type: number, code: number, info: number): void {
+function tellProtocol(
+  context: IpContext,
+  packet: Packet,
+  dev: NetDevice,
+  type: number,
+  code: number,
+  info: number,
+): void {
   const { view } = packet.pool;
   const inner = packet.start + ICMP_HLEN;
   const header = (view.getUint8(inner) & 0x0f) << 2;
   if (packet.end - inner < header + ICMP_HLEN) {
-    context.mib.add(MIB.IcmpInErrors);
-    context.ns.drop(packet, DROP_ICMP_TRUNCATED, null);
+    context.icmp.refuseShort(packet, dev);
     return;
   }
   const handler = context.ip.protocols.get(view.getUint8(inner + IP_PROTOCOL));

@@ -18,7 +18,6 @@ import {
 } from '../wire/icmp.ts';
 import { IP_DESTINATION, IP_HLEN_MAX, IP_SOURCE, IP_TOS, IPPROTO_ICMP, IPTOS_RT_MASK } from '../wire/ipv4.ts';
 import type { IpContext } from './context.ts';
-import { DROP_ICMP_TRUNCATED } from './icmp.ts';
 import { IpOptions } from './options.ts';
 import { echoOptions } from './options-echo.ts';
 import type { Path } from './path.ts';
@@ -69,7 +68,7 @@ export class IcmpReplies {
   /** Takes a timestamp request and answers with the time of day in milliseconds since midnight UT. */
   timestamp(request: Packet, dev: NetDevice, path: Path): void {
     if (request.end - request.start < ICMP_HLEN + ORIGINATE_BYTES) {
-      this.#context.icmp.refuse(request, DROP_ICMP_TRUNCATED, dev);
+      this.#context.icmp.refuseShort(request, dev);
       return;
     }
     const reply = this.#writable(request);

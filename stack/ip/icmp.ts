@@ -123,7 +123,7 @@ export class Icmp {
       return;
     }
     if (length < ICMP_HLEN) {
-      this.refuse(packet, DROP_ICMP_TRUNCATED, dev);
+      this.refuseShort(packet, dev);
       return;
     }
     const type = packet.pool.view.getUint8(packet.start + ICMP_TYPE);
@@ -155,6 +155,11 @@ export class Icmp {
   refuse(packet: Packet, reason: number, dev: NetDevice): void {
     this.context.mib.add(MIB.IcmpInErrors);
     dev.drop(packet, reason);
+  }
+
+  /** Refuses what is too short for what it is. */
+  refuseShort(packet: Packet, dev: NetDevice): void {
+    this.refuse(packet, DROP_ICMP_TRUNCATED, dev);
   }
 
   /** An error about a message of ours came back (Linux: `icmp_err`, `ping_err`). */

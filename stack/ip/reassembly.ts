@@ -80,8 +80,8 @@ export class Reassembly {
   }
 
   close(): void {
-    for (const queues of [...this.#queues.values()]) {
-      for (const queue of [...queues]) this.#kill(queue, DROP_FRAG_CLOSED);
+    for (const queues of this.#queues.values()) {
+      for (const queue of queues) this.#kill(queue, DROP_FRAG_CLOSED);
     }
   }
 

@@ -2,13 +2,13 @@ import t from 'tap';
 import { EADDRNOTAVAIL, ENOBUFS } from '../../../device/errno.ts';
 import { changeName, setMtu } from '../../../device/netdevice/change.ts';
 import { NOTIFY_BAD } from '../../../device/netdevice/notifier.ts';
+import type { FibEntry } from '../../../stack/ip/fib-entry.ts';
 import {
   IFA_F_PERMANENT,
   IFA_F_SECONDARY,
   type InetAddress,
   inetDevice,
 } from '../../../stack/ip/inet-device.ts';
-import type { FibEntry } from '../../../stack/ip/fib-entry.ts';
 import { routeTypeName } from '../../../stack/ip/route-types.ts';
 import type { Stack } from '../../../stack/stack.ts';
 import { formatIpv4, parseIpv4, SCOPE_HOST, SCOPE_LINK } from '../../../stack/wire/address.ts';
@@ -124,17 +124,45 @@ t.test('what is refused, and by which errno', (t) => {
       return (error as { code: string }).code;
     }
   };
-  t.equal(code(() => stack.addAddress('tun0', '192.0.2.1/24')), 'EEXIST');
-  t.equal(code(() => stack.addAddress('tun0', { address: '192.0.2.9/24', scope: SCOPE_LINK })), 'EINVAL');
-  t.equal(code(() => stack.addAddress('tun0', '192.0.2.300')), 'EINVAL');
-  t.equal(code(() => stack.addAddress('tun0', '192.0.2.1/33')), 'EINVAL');
-  t.equal(code(() => stack.addAddress('tun0', { address: '192.0.2.4', validLifetime: 1, preferredLifetime: 2 })), 'EINVAL');
-  t.equal(code(() => stack.addAddress('tun0', { address: '192.0.2.4', label: 'eth9:1' })), 'EINVAL');
-  t.equal(code(() => stack.addAddress('none', '192.0.2.4/24')), 'ENODEV');
-  t.equal(code(() => stack.deleteAddress('tun0', '192.0.2.99/24')), 'EADDRNOTAVAIL');
+  t.equal(
+    code(() => stack.addAddress('tun0', '192.0.2.1/24')),
+    'EEXIST',
+  );
+  t.equal(
+    code(() => stack.addAddress('tun0', { address: '192.0.2.9/24', scope: SCOPE_LINK })),
+    'EINVAL',
+  );
+  t.equal(
+    code(() => stack.addAddress('tun0', '192.0.2.300')),
+    'EINVAL',
+  );
+  t.equal(
+    code(() => stack.addAddress('tun0', '192.0.2.1/33')),
+    'EINVAL',
+  );
+  t.equal(
+    code(() => stack.addAddress('tun0', { address: '192.0.2.4', validLifetime: 1, preferredLifetime: 2 })),
+    'EINVAL',
+  );
+  t.equal(
+    code(() => stack.addAddress('tun0', { address: '192.0.2.4', label: 'eth9:1' })),
+    'EINVAL',
+  );
+  t.equal(
+    code(() => stack.addAddress('none', '192.0.2.4/24')),
+    'ENODEV',
+  );
+  t.equal(
+    code(() => stack.deleteAddress('tun0', '192.0.2.99/24')),
+    'EADDRNOTAVAIL',
+  );
   t.equal(stack.addresses.delete(dev, parseIpv4('192.0.2.1'), 25), -EADDRNOTAVAIL);
   stack.inetaddrValidatorChain.register({ notify: () => NOTIFY_BAD });
-  t.equal(code(() => stack.addAddress('tun0', '203.0.113.1/24')), 'EPERM', 'the validator chain vetoes');
+  t.equal(
+    code(() => stack.addAddress('tun0', '203.0.113.1/24')),
+    'EPERM',
+    'the validator chain vetoes',
+  );
   t.strictSame(list(stack, 'tun0'), ['192.0.2.1']);
   stack.close();
   t.end();
@@ -142,7 +170,9 @@ t.test('what is refused, and by which errno', (t) => {
 
 t.test('a primary takes its secondaries with it, DOWN for each before its own', (t) => {
   const on = bench();
-  const { stack } = rawStack(on, { addresses: ['192.0.2.1/24', '192.0.2.2/24', '192.0.2.3/24', '10.0.0.1/8'] });
+  const { stack } = rawStack(on, {
+    addresses: ['192.0.2.1/24', '192.0.2.2/24', '192.0.2.3/24', '10.0.0.1/8'],
+  });
   const log = watch(stack);
   stack.deleteAddress('tun0', '192.0.2.1/24');
   t.strictSame(
@@ -232,11 +262,15 @@ t.test('going down keeps addresses and local routes; coming up brings the others
   t.strictSame(list(stack, 'tun0'), ['192.0.2.1']);
   t.strictSame(routes(stack, 'tun0'), ['local 192.0.2.1/32 src 192.0.2.1']);
   stack.setUp('tun0');
-  t.strictSame(routes(stack, 'tun0'), [
-    'local 192.0.2.1/32 src 192.0.2.1',
-    'broadcast 192.0.2.255/32 src 192.0.2.1',
-    'unicast 192.0.2.0/24 src 192.0.2.1',
-  ], 'the default route does not come back');
+  t.strictSame(
+    routes(stack, 'tun0'),
+    [
+      'local 192.0.2.1/32 src 192.0.2.1',
+      'broadcast 192.0.2.255/32 src 192.0.2.1',
+      'unicast 192.0.2.0/24 src 192.0.2.1',
+    ],
+    'the default route does not come back',
+  );
   stack.close();
   t.end();
 });

@@ -1,9 +1,20 @@
 import fc from 'fast-check';
 import t from 'tap';
+import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
 import type { Stack } from '../../../stack/stack.ts';
 import type { TestLink } from '../../testing/test-link.ts';
-import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
-import { bench, datagram, describe, drops, icmp, inject, leftovers, rawDevice, rawStack, sent } from './harness.ts';
+import {
+  bench,
+  datagram,
+  describe,
+  drops,
+  icmp,
+  inject,
+  leftovers,
+  rawDevice,
+  rawStack,
+  sent,
+} from './harness.ts';
 
 const MF = 0x2000;
 
@@ -93,25 +104,110 @@ function outcome(list: readonly (readonly [number, number, boolean])[]): string 
 
 t.test('overlap: inside what is there is a duplicate, any other condemns the datagram', (t) => {
   const nothing = '0 packets, 0 timers';
-  t.equal(outcome([[0, 16, true], [0, 16, true]]), `waits, ip_frag_duplicate 1, ${nothing}`);
-  t.equal(outcome([[0, 32, true], [8, 16, true]]), `waits, ip_frag_duplicate 1, ${nothing}`);
-  t.equal(outcome([[0, 16, true], [16, 16, true], [8, 16, true]]), `waits, ip_frag_duplicate 1, ${nothing}`, 'inside a run of two');
-  t.equal(outcome([[0, 16, true], [0, 16, true], [16, 8, false]]), `whole, ip_frag_duplicate 1, ${nothing}`);
-  t.equal(outcome([[0, 16, true], [8, 16, true]]), `gone, ip_frag_overlap 2, overlaps 1, ${nothing}`);
-  t.equal(outcome([[8, 16, true], [0, 16, true]]), `gone, ip_frag_overlap 2, overlaps 1, ${nothing}`);
-  t.equal(outcome([[8, 8, true], [0, 32, true]]), `gone, ip_frag_overlap 2, overlaps 1, ${nothing}`, 'around it');
-  t.equal(outcome([[0, 8, true], [24, 8, true], [0, 24, true]]), `gone, ip_frag_overlap 3, overlaps 1, ${nothing}`);
+  t.equal(
+    outcome([
+      [0, 16, true],
+      [0, 16, true],
+    ]),
+    `waits, ip_frag_duplicate 1, ${nothing}`,
+  );
+  t.equal(
+    outcome([
+      [0, 32, true],
+      [8, 16, true],
+    ]),
+    `waits, ip_frag_duplicate 1, ${nothing}`,
+  );
+  t.equal(
+    outcome([
+      [0, 16, true],
+      [16, 16, true],
+      [8, 16, true],
+    ]),
+    `waits, ip_frag_duplicate 1, ${nothing}`,
+    'inside a run of two',
+  );
+  t.equal(
+    outcome([
+      [0, 16, true],
+      [0, 16, true],
+      [16, 8, false],
+    ]),
+    `whole, ip_frag_duplicate 1, ${nothing}`,
+  );
+  t.equal(
+    outcome([
+      [0, 16, true],
+      [8, 16, true],
+    ]),
+    `gone, ip_frag_overlap 2, overlaps 1, ${nothing}`,
+  );
+  t.equal(
+    outcome([
+      [8, 16, true],
+      [0, 16, true],
+    ]),
+    `gone, ip_frag_overlap 2, overlaps 1, ${nothing}`,
+  );
+  t.equal(
+    outcome([
+      [8, 8, true],
+      [0, 32, true],
+    ]),
+    `gone, ip_frag_overlap 2, overlaps 1, ${nothing}`,
+    'around it',
+  );
+  t.equal(
+    outcome([
+      [0, 8, true],
+      [24, 8, true],
+      [0, 24, true],
+    ]),
+    `gone, ip_frag_overlap 3, overlaps 1, ${nothing}`,
+  );
   t.end();
 });
 
 t.test('fragments that contradict each other or hold nothing', (t) => {
   const nothing = '0 packets, 0 timers';
-  t.equal(outcome([[16, 8, false], [24, 8, true]]), `gone, ip_frag_corrupt 2, ${nothing}`, 'beyond the end');
-  t.equal(outcome([[16, 8, true], [8, 8, false]]), `gone, ip_frag_corrupt 2, ${nothing}`, 'an end before what is there');
-  t.equal(outcome([[16, 8, false], [16, 16, false]]), `gone, ip_frag_corrupt 2, ${nothing}`, 'two ends');
+  t.equal(
+    outcome([
+      [16, 8, false],
+      [24, 8, true],
+    ]),
+    `gone, ip_frag_corrupt 2, ${nothing}`,
+    'beyond the end',
+  );
+  t.equal(
+    outcome([
+      [16, 8, true],
+      [8, 8, false],
+    ]),
+    `gone, ip_frag_corrupt 2, ${nothing}`,
+    'an end before what is there',
+  );
+  t.equal(
+    outcome([
+      [16, 8, false],
+      [16, 16, false],
+    ]),
+    `gone, ip_frag_corrupt 2, ${nothing}`,
+    'two ends',
+  );
   t.equal(outcome([[0, 0, true]]), `gone, ip_frag_corrupt 1, ${nothing}`, 'nothing in it');
-  t.equal(outcome([[0, 7, true]]), `gone, ip_frag_corrupt 1, ${nothing}`, 'less than eight bytes, more to come');
-  t.equal(outcome([[0, 13, true], [8, 8, false]]), `whole, ${nothing}`, 'a length that is no multiple of 8 is cut');
+  t.equal(
+    outcome([[0, 7, true]]),
+    `gone, ip_frag_corrupt 1, ${nothing}`,
+    'less than eight bytes, more to come',
+  );
+  t.equal(
+    outcome([
+      [0, 13, true],
+      [8, 8, false],
+    ]),
+    `whole, ${nothing}`,
+    'a length that is no multiple of 8 is cut',
+  );
   t.end();
 });
 

@@ -4,8 +4,8 @@ import type { Packet } from '../../../device/memory/packet.ts';
 import { PacketPool } from '../../../device/memory/pool.ts';
 import { ARPHRD_NONE, IFF_NOARP } from '../../../device/netdevice/flags.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
-import type { Ping, PingOptions, PingReply } from '../../../stack/ip/ping.ts';
 import { SeededEntropy } from '../../../device/random.ts';
+import type { Ping, PingOptions, PingReply } from '../../../stack/ip/ping.ts';
 import type { DeviceOptions, StackOptions } from '../../../stack/options.ts';
 import { createStack, type Stack } from '../../../stack/stack.ts';
 import { parseIpv4 } from '../../../stack/wire/address.ts';
@@ -130,7 +130,11 @@ export function drops(stack: Stack): Record<string, number> {
 }
 
 /** Sends pings and collects their results. */
-export function pingLog(stack: Stack, to: string, options: PingOptions = {}): { ping: Ping; replies: PingReply[] } {
+export function pingLog(
+  stack: Stack,
+  to: string,
+  options: PingOptions = {},
+): { ping: Ping; replies: PingReply[] } {
   const replies: PingReply[] = [];
   const ping = stack.ping(to, options).onReply((reply) => replies.push(reply));
   return { ping, replies };

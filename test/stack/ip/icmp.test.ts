@@ -1,7 +1,18 @@
 import t from 'tap';
 import { PACKET_BROADCAST } from '../../../device/memory/packet.ts';
 import { formatIpv4, parseIpv4 } from '../../../stack/wire/address.ts';
-import { bench, datagram, describe, drops, icmp, inject, leftovers, rawDevice, rawStack, sent } from './harness.ts';
+import {
+  bench,
+  datagram,
+  describe,
+  drops,
+  icmp,
+  inject,
+  leftovers,
+  rawDevice,
+  rawStack,
+  sent,
+} from './harness.ts';
 
 const DATA = Buffer.from('abcdefgh');
 
@@ -127,7 +138,11 @@ t.test('protocol unreachable: the whole quote, and what no error is sent about',
   inject(stack, dev, datagram({ protocol: 200, destination: '192.0.2.255', payload: DATA }));
   inject(stack, dev, datagram({ protocol: 200, destination: '224.0.0.1', payload: DATA }));
   inject(stack, dev, datagram({ protocol: 200, fragment: 0x0001, payload: DATA }));
-  inject(stack, dev, datagram({ protocol: 200, source: '0.0.0.0', destination: '255.255.255.255', payload: DATA }));
+  inject(
+    stack,
+    dev,
+    datagram({ protocol: 200, source: '0.0.0.0', destination: '255.255.255.255', payload: DATA }),
+  );
   t.strictSame(sent(link), [], 'broadcast, group, a later fragment, no source');
   const raw: string[] = [];
   const remove = stack.ip.protocols.addRaw((packet) => {
@@ -158,7 +173,11 @@ t.test('no error about an error, whichever', (t) => {
   rawDevice(stack, { name: 'tun1', addresses: ['198.51.100.1/24'] });
   const answered = (type: number): boolean => {
     on.clock.advance(10_000);
-    inject(stack, dev, datagram({ destination: '198.51.100.7', ttl: 1, payload: icmp(type, 0, 0, Buffer.alloc(20)) }));
+    inject(
+      stack,
+      dev,
+      datagram({ destination: '198.51.100.7', ttl: 1, payload: icmp(type, 0, 0, Buffer.alloc(20)) }),
+    );
     return sent(link).length > 0;
   };
   for (const type of [3, 4, 5, 11, 12, 19, 200]) t.equal(answered(type), false, `type ${type}`);
@@ -229,7 +248,11 @@ t.test('options: malformed ones get a parameter problem that points at the byte'
     inject(stack, dev, datagram({ options, payload: icmp(8, 0, 1) }));
     const [error] = sent(link);
     const header = error === undefined ? 0 : (error[0]! & 15) * 4;
-    t.equal(error === undefined ? 'nothing' : `${error[header]}/${error[header + 1]} @${error[header + 4]}`, `12/0 @${pointer}`, name);
+    t.equal(
+      error === undefined ? 'nothing' : `${error[header]}/${error[header + 1]} @${error[header + 4]}`,
+      `12/0 @${pointer}`,
+      name,
+    );
     t.equal(drops(stack)['ip_options'], 1);
     t.equal(stack.counters().mib.IpInHdrErrors, 1);
     stack.close();
@@ -252,7 +275,11 @@ t.test('ping -R, ping -T: options are recorded on the way in and out', (t) => {
   const none = '00000000';
   t.equal(reply(`01070f04${none.repeat(3)}`), `0 070f0cc0000201c0000201${none}00`, 'record route');
   t.equal(reply(`01070704${none}`), '0 070708c000020100', 'full after us');
-  t.equal(reply(`44140500${none.repeat(4)}`), `0 44140d000000010200000102${none.repeat(2)}`, 'timestamps only');
+  t.equal(
+    reply(`44140500${none.repeat(4)}`),
+    `0 44140d000000010200000102${none.repeat(2)}`,
+    'timestamps only',
+  );
   t.equal(
     reply(`44140501${none.repeat(4)}`),
     '0 44141501c000020100000102c000020100000102',

@@ -1,8 +1,16 @@
 import t from 'tap';
-import { EACCES, EHOSTUNREACH, EINVAL, ENETUNREACH, ENODEV, errnoName, EXDEV } from '../../../device/errno.ts';
+import {
+  EACCES,
+  EHOSTUNREACH,
+  EINVAL,
+  ENETUNREACH,
+  ENODEV,
+  EXDEV,
+  errnoName,
+} from '../../../device/errno.ts';
 import { carrierOff, carrierOn } from '../../../device/netdevice/carrier.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
-import { FibEntry, RTNH_F_LINKDOWN } from '../../../stack/ip/fib-entry.ts';
+import { type FibEntry, RTNH_F_LINKDOWN } from '../../../stack/ip/fib-entry.ts';
 import type { Path } from '../../../stack/ip/path.ts';
 import { routeTypeName } from '../../../stack/ip/route-types.ts';
 import type { RouteOptions } from '../../../stack/options.ts';
@@ -20,7 +28,7 @@ import {
   RTN_UNREACHABLE,
   SCOPE_HOST,
 } from '../../../stack/wire/address.ts';
-import { bench, drops, inject, leftovers, rawDevice, rawStack, datagram, icmp, sent } from './harness.ts';
+import { bench, datagram, drops, icmp, inject, leftovers, rawDevice, rawStack, sent } from './harness.ts';
 
 const a = parseIpv4;
 
@@ -33,7 +41,8 @@ function show(result: Path | number): string {
 
 function out(stack: Stack, to: string, from = '0.0.0.0', oif = 0, tos = 0): string {
   const result = stack.routes.output(a(to), a(from), oif, tos);
-  const source = typeof result === 'number' ? '' : ` src ${formatIpv4(a(from) || stack.routes.sourceFor(result, a(to)))}`;
+  const source =
+    typeof result === 'number' ? '' : ` src ${formatIpv4(a(from) || stack.routes.sourceFor(result, a(to)))}`;
   return show(result) + source;
 }
 
@@ -75,7 +84,11 @@ t.test('output: where packets of ours go', (t) => {
   for (const [seen, wanted] of rows) t.equal(seen, wanted);
   stack.deleteRoute({ to: 'default' });
   t.equal(out(stack, '8.8.8.8'), 'ENETUNREACH');
-  t.equal(out(stack, '8.8.8.8', '0.0.0.0', dev.ifindex), 'unicast dev tun0 src 192.0.2.1', 'taken for a neighbour');
+  t.equal(
+    out(stack, '8.8.8.8', '0.0.0.0', dev.ifindex),
+    'unicast dev tun0 src 192.0.2.1',
+    'taken for a neighbour',
+  );
   stack.close();
   t.equal(leftovers(on), '0 packets, 0 timers');
   t.end();
@@ -95,7 +108,11 @@ t.test('types that refuse, throw, and TOS', (t) => {
   t.equal(stack.routes.output(a('10.2.9.9'), 0, 0, 0), -EACCES);
   t.equal(stack.routes.output(a('10.3.9.9'), 0, 0, 0), -ENETUNREACH);
   t.equal(out(stack, '10.4.0.1', '0.0.0.0', 0, 0x10), 'unicast dev tun0 via 192.0.2.250 src 192.0.2.1');
-  t.equal(stack.routes.output(a('10.4.0.1'), 0, 0, 0), -EINVAL, 'without that TOS the shorter prefix decides');
+  t.equal(
+    stack.routes.output(a('10.4.0.1'), 0, 0, 0),
+    -EINVAL,
+    'without that TOS the shorter prefix decides',
+  );
   stack.close();
   t.end();
 });
@@ -125,8 +142,15 @@ t.test('adding: what is checked', (t) => {
     [{ to: 'nonsense', dev: 'tun0' }, 'EINVAL'],
   ];
   for (const [options, wanted] of rows)
-    t.equal(code(() => stack.addRoute(options)), wanted, `${options.to} ${options.via ?? ''} ${wanted}`);
-  t.equal(code(() => stack.deleteRoute({ to: '99.0.0.0/8' })), 'ESRCH');
+    t.equal(
+      code(() => stack.addRoute(options)),
+      wanted,
+      `${options.to} ${options.via ?? ''} ${wanted}`,
+    );
+  t.equal(
+    code(() => stack.deleteRoute({ to: '99.0.0.0/8' })),
+    'ESRCH',
+  );
   stack.close();
   t.end();
 });
@@ -138,8 +162,12 @@ t.test('append, prepend, replace', (t) => {
   stack.addRoute({ to, via: '192.0.2.10' });
   stack.addRoute({ to, via: '192.0.2.11', mode: 'append' });
   stack.addRoute({ to, via: '192.0.2.12', mode: 'prepend' });
-  t.equal(code(() => stack.addRoute({ to, via: '192.0.2.11', mode: 'append' })), 'EEXIST');
-  const hops = (): string[] => stack.fib.main.exactly(a('10.0.0.0'), 8).map((entry) => formatIpv4(entry.gateway));
+  t.equal(
+    code(() => stack.addRoute({ to, via: '192.0.2.11', mode: 'append' })),
+    'EEXIST',
+  );
+  const hops = (): string[] =>
+    stack.fib.main.exactly(a('10.0.0.0'), 8).map((entry) => formatIpv4(entry.gateway));
   t.strictSame(hops(), ['192.0.2.12', '192.0.2.10', '192.0.2.11']);
   stack.addRoute({ to, via: '192.0.2.13', mode: 'replace' });
   t.strictSame(hops(), ['192.0.2.13', '192.0.2.10', '192.0.2.11']);
@@ -209,33 +237,36 @@ t.test('rp_filter: strict, loose, and none', (t) => {
   t.end();
 });
 
-t.test('behaviour 27: without carrier routes are LINKDOWN but lead on, unless they are to be ignored', (t) => {
-  const on = bench();
-  const { stack, dev } = rawStack(on);
-  stack.addRoute({ to: 'default', via: '192.0.2.254' });
-  const flagged = (): string[] =>
-    stack.fib
-      .entries()
-      .filter((entry) => entry.dev === dev && (entry.flags & RTNH_F_LINKDOWN) !== 0)
-      .map((entry) => `${routeTypeName(entry.type)} ${formatIpv4(entry.destination)}`);
-  t.strictSame(flagged(), []);
-  carrierOff(dev);
-  on.clock.advance(2000);
-  t.strictSame(flagged(), ['broadcast 192.0.2.255', 'unicast 0.0.0.0', 'unicast 192.0.2.0']);
-  t.equal(out(stack, '192.0.2.7'), 'unicast dev tun0 src 192.0.2.1');
-  t.equal(out(stack, '192.0.2.1'), 'local dev lo src 192.0.2.1');
-  stack.setSysctl('net.ipv4.conf.tun0.ignore_routes_with_linkdown', 1);
-  t.equal(stack.routes.output(a('192.0.2.7'), 0, 0, 0), -ENETUNREACH);
-  t.equal(out(stack, '192.0.2.1'), 'local dev lo src 192.0.2.1');
-  const added = stack.addRoute({ to: '10.0.0.0/8', via: '192.0.2.253' });
-  t.equal(added.flags & RTNH_F_LINKDOWN, RTNH_F_LINKDOWN, 'a new route is born with the flag');
-  carrierOn(dev);
-  on.clock.advance(2000);
-  t.strictSame(flagged(), []);
-  t.equal(out(stack, '10.0.0.1'), 'unicast dev tun0 via 192.0.2.253 src 192.0.2.1');
-  stack.close();
-  t.end();
-});
+t.test(
+  'behaviour 27: without carrier routes are LINKDOWN but lead on, unless they are to be ignored',
+  (t) => {
+    const on = bench();
+    const { stack, dev } = rawStack(on);
+    stack.addRoute({ to: 'default', via: '192.0.2.254' });
+    const flagged = (): string[] =>
+      stack.fib
+        .entries()
+        .filter((entry) => entry.dev === dev && (entry.flags & RTNH_F_LINKDOWN) !== 0)
+        .map((entry) => `${routeTypeName(entry.type)} ${formatIpv4(entry.destination)}`);
+    t.strictSame(flagged(), []);
+    carrierOff(dev);
+    on.clock.advance(2000);
+    t.strictSame(flagged(), ['broadcast 192.0.2.255', 'unicast 0.0.0.0', 'unicast 192.0.2.0']);
+    t.equal(out(stack, '192.0.2.7'), 'unicast dev tun0 src 192.0.2.1');
+    t.equal(out(stack, '192.0.2.1'), 'local dev lo src 192.0.2.1');
+    stack.setSysctl('net.ipv4.conf.tun0.ignore_routes_with_linkdown', 1);
+    t.equal(stack.routes.output(a('192.0.2.7'), 0, 0, 0), -ENETUNREACH);
+    t.equal(out(stack, '192.0.2.1'), 'local dev lo src 192.0.2.1');
+    const added = stack.addRoute({ to: '10.0.0.0/8', via: '192.0.2.253' });
+    t.equal(added.flags & RTNH_F_LINKDOWN, RTNH_F_LINKDOWN, 'a new route is born with the flag');
+    carrierOn(dev);
+    on.clock.advance(2000);
+    t.strictSame(flagged(), []);
+    t.equal(out(stack, '10.0.0.1'), 'unicast dev tun0 via 192.0.2.253 src 192.0.2.1');
+    stack.close();
+    t.end();
+  },
+);
 
 t.test('address types', (t) => {
   const on = bench();
@@ -327,8 +358,14 @@ t.test('path MTU: learned, expired, locked, capped; only about what we sent', (t
   stack.ping('203.0.113.9', { size: 1000 });
   on.clock.advance(0);
   const frames = sent(link);
-  t.strictSame(frames.map((frame) => frame.readUInt16BE(6)), [0x2000, 66]);
-  t.strictSame(frames.map((frame) => frame.readUInt16BE(2)), [548, 500]);
+  t.strictSame(
+    frames.map((frame) => frame.readUInt16BE(6)),
+    [0x2000, 66],
+  );
+  t.strictSame(
+    frames.map((frame) => frame.readUInt16BE(2)),
+    [548, 500],
+  );
   for (let i = 0; i < 3000; i++) needed(1400, '192.0.2.1', `198.18.${i >> 8}.${i & 255}`);
   const entry = stack.fib.main.exactly(0, 0)[0]!;
   t.equal(entry.exceptions!.size, 2048);
@@ -344,7 +381,11 @@ t.test('path MTU: learned, expired, locked, capped; only about what we sent', (t
 t.test('a device’s MTU caps what is larger; attributes win over it', (t) => {
   const on = bench();
   const { stack, dev } = rawStack(on);
-  stack.addRoute({ to: '10.0.0.0/8', via: '192.0.2.254', attributes: { mtu: 1300, mtuLock: true, advmss: 1200 } });
+  stack.addRoute({
+    to: '10.0.0.0/8',
+    via: '192.0.2.254',
+    attributes: { mtu: 1300, mtuLock: true, advmss: 1200 },
+  });
   const path = stack.routes.output(a('10.0.0.1'), 0, 0, 0) as Path;
   t.equal(path.mtu, 1300);
   t.equal(path.mtuLocked, true);
