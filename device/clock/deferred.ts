@@ -19,45 +19,65 @@ export const WORK = 0;
 export const FLUSH = 1;
 export type Stage = typeof WORK | typeof FLUSH;
 
-/** Work done before its entries are cut off a queue that never runs empty. */
-const COMPACT_AT = 1024;
-
-export class DeferredQueue {
-  readonly #stages: [Work[], Work[]] = [[], []];
-  readonly #heads: [number, number] = [0, 0];
+/** First in, first out; its ring grows when it must and never shrinks, so that a steady state allocates nothing. */
+class WorkRing {
+  #ring: (Work | null)[] = new Array<Work | null>(16).fill(null);
+  #head = 0;
+  #length = 0;
 
   get empty(): boolean {
-    return this.#stages[0].length === 0 && this.#stages[1].length === 0;
+    return this.#length === 0;
+  }
+
+  push(work: Work): void {
+    if (this.#length === this.#ring.length) this.#grow();
+    this.#ring[(this.#head + this.#length++) & (this.#ring.length - 1)] = work;
+  }
+
+  shift(): Work | null {
+    if (this.#length === 0) return null;
+    const work = this.#ring[this.#head]!;
+    this.#ring[this.#head] = null;
+    this.#head = (this.#head + 1) & (this.#ring.length - 1);
+    this.#length--;
+    return work;
+  }
+
+  #grow(): void {
+    const old = this.#ring;
+    this.#ring = [
+      ...old.slice(this.#head),
+      ...old.slice(0, this.#head),
+      ...new Array<null>(old.length).fill(null),
+    ];
+    this.#head = 0;
+  }
+}
+
+/** What is deferred; bounded, since each piece of work is queued at most once. */
+export class DeferredQueue {
+  readonly #work: WorkRing = new WorkRing();
+  readonly #flush: WorkRing = new WorkRing();
+
+  get empty(): boolean {
+    return this.#work.empty && this.#flush.empty;
   }
 
   push(work: Work): void {
     if (work.scheduled) return;
     work.scheduled = true;
-    this.#stages[work.stage].push(work);
+    if (work.stage === WORK) this.#work.push(work);
+    else this.#flush.push(work);
   }
 
   /** Runs up to `budget` pieces of work; returns whether everything was done. */
   run(budget: number): boolean {
     for (let left = budget; left > 0; left--) {
-      const work = this.#take(WORK) ?? this.#take(FLUSH);
-      if (work === undefined) return true;
+      const work = this.#work.shift() ?? this.#flush.shift();
+      if (work === null) return true;
       work.scheduled = false;
       work.run();
     }
     return this.empty;
-  }
-
-  #take(stage: Stage): Work | undefined {
-    const queue = this.#stages[stage];
-    if (queue.length === 0) return undefined;
-    const work = queue[this.#heads[stage]++]!;
-    if (this.#heads[stage] === queue.length) {
-      queue.length = 0;
-      this.#heads[stage] = 0;
-    } else if (this.#heads[stage] === COMPACT_AT) {
-      queue.splice(0, COMPACT_AT);
-      this.#heads[stage] = 0;
-    }
-    return work;
   }
 }

@@ -6,7 +6,8 @@ import type { PacketPool } from './pool.ts';
  * Sums are kept unfolded and in host order: `0xffff & ~fold(sum)` is the field's value. Bytes are added as native 32-bit
  * words into a double, which is the fastest way that plain JavaScript has, and swapped once at the end.
  */
-const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+/** Byte order of this machine, and so of typed arrays. */
+export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
 /** Folds a sum of any size to 16 bits. */
 export function fold(sum: number): number {

@@ -16,16 +16,21 @@ import type { PacketPool } from './pool.ts';
  */
 export class Packet {
   readonly pool: PacketPool;
+  // What `release` reads stands first and together, in one line of the cache: by then the kernel's work on a batch has
+  // driven the rest out.
   /** Number of its slot in the pool. */
   readonly slot: number;
+  /** Owners; 0 while the slot is free. */
+  references = 0;
+  /** Grows each time the slot is released; tells a stale handle from a live one. */
+  generation = 0;
+  /** Send page that the gathered payload holds a reference on, -1: none. */
+  payloadPage = -1;
+
   /** First byte of the slot. */
   readonly base: number;
   /** First byte behind the slot. */
   readonly limit: number;
-  /** Grows each time the slot is released; tells a stale handle from a live one. */
-  generation = 0;
-  /** Owners; 0 while the slot is free. */
-  references = 0;
 
   /** First byte of the packet, in whichever layer holds it now. */
   start = 0;
@@ -53,7 +58,7 @@ export class Packet {
 
   /** Segment size in bytes; 0: not a super-segment. */
   gsoSize = 0;
-  /** `GSO_NONE`, `GSO_TCPV4` ..., with the numbers of the virtio network header. */
+  /** Of a super-segment: `GSO_TCPV4` ..., with the numbers of the virtio network header. */
   gsoType = 0;
   /** `CHECKSUM_NONE` ... `CHECKSUM_PARTIAL`. */
   checksum = 0;
@@ -62,13 +67,10 @@ export class Packet {
   /** With `CHECKSUM_PARTIAL`: bytes from `checksumStart` to the field that takes the sum. */
   checksumOffset = 0;
 
-  /** Payload gathered from elsewhere in the region, behind the linear part: its first byte. */
+  /** With `payloadLength`: first byte of the payload gathered from elsewhere in the region, behind the linear part. */
   payload = 0;
   /** Bytes of gathered payload; 0: all of the packet lies between `start` and `end`. */
   payloadLength = 0;
-  /** Send page that the gathered payload holds a reference on, -1: none. */
-  payloadPage = -1;
-
   constructor(pool: PacketPool, slot: number, base: number, limit: number) {
     this.pool = pool;
     this.slot = slot;

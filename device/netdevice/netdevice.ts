@@ -383,7 +383,7 @@ export class NetDevice implements LinkPort {
     if (this.link.startXmit(packet) !== NETDEV_TX_OK) return false;
     this.statistics.txPackets++;
     this.statistics.txBytes += bytes;
-    if (this.#hasFlush) this.ns.machine.clock.defer(this.#flushWork);
+    if (this.#hasFlush && !this.#flushWork.scheduled) this.ns.machine.clock.defer(this.#flushWork);
     return true;
   }
 

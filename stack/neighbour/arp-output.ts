@@ -60,7 +60,7 @@ export class ArpOutput {
   request(dev: NetDevice, template: ArpTemplate, target: number): number {
     const packet = this.#frame(dev, ARP_FRAME_LENGTH, ETH_P_ARP);
     if (packet === null) return 0;
-    template.write(packet.pool.view, packet.start, target);
+    template.write(packet.pool, packet.start, target);
     this.#inet.mib.add(MIB.ArpOutRequests);
     return dev.transmit(packet);
   }
@@ -69,7 +69,7 @@ export class ArpOutput {
   announce(dev: NetDevice, template: ArpTemplate): number {
     const packet = this.#frame(dev, ARP_FRAME_LENGTH, ETH_P_ARP);
     if (packet === null) return 0;
-    template.writeAnnouncement(packet.pool.view, packet.start);
+    template.writeAnnouncement(packet.pool, packet.start);
     this.#inet.mib.add(MIB.ArpOutRequests);
     return dev.transmit(packet);
   }
@@ -79,7 +79,7 @@ export class ArpOutput {
     const packet = this.#frame(dev, ARP_FRAME_LENGTH, ETH_P_ARP);
     if (packet === null) return 0;
     const view = packet.pool.view;
-    template.write(view, packet.start, target);
+    template.write(packet.pool, packet.start, target);
     setMac(view, packet.start + ETH_DESTINATION, destination);
     this.#inet.mib.add(MIB.ArpOutRequests);
     return dev.transmit(packet);

@@ -1,7 +1,16 @@
 import { type Structure, struct, u8, u16be, u32be, u48be } from 'buffer-layout';
-import { ETH_HLEN, ETH_P_ARP, ETH_P_IP } from '../../device/frame/ethernet.ts';
+import {
+  ETH_DESTINATION,
+  ETH_HLEN,
+  ETH_P_ARP,
+  ETH_P_IP,
+  ETH_SOURCE,
+  ETH_TYPE,
+} from '../../device/frame/ethernet.ts';
 import { offsetIn } from '../../device/frame/layout.ts';
-import { type MacAddress, setMac } from '../../device/frame/mac.ts';
+import { MAC_BROADCAST, MAC_ZERO, type MacAddress, setMac } from '../../device/frame/mac.ts';
+import { LITTLE_ENDIAN } from '../../device/memory/checksum.ts';
+import type { PacketPool } from '../../device/memory/pool.ts';
 import { ARPHRD_ETHER, ARPHRD_IEEE802 } from '../../device/netdevice/flags.ts';
 import type { Ipv4 } from './address.ts';
 
@@ -59,7 +68,6 @@ export const ARPOP_INREQUEST = 8;
 
 /** `hln` and `pln` of IPv4 over Ethernet, as one 16-bit word. */
 const LENGTHS = 0x0604;
-const HIGH = 0x1_0000_0000;
 
 /** Whether all of a message lies between `start` and `end`; padding behind it does not matter. */
 export function arpFits(start: number, end: number): boolean {
@@ -97,42 +105,54 @@ export function writeArp(
   view.setUint32(at + ARP_TPA, tpa);
 }
 
+/** Where the 32-bit words of a frame begin: its second half-word, which in a fresh slot lies on a word boundary. */
+const FIRST_WORD = 2;
+const WORDS = (ARP_FRAME_LENGTH - FIRST_WORD) / 4;
+
 /**
- * The request frames of one device and address, ready but for destination and target. Its words are kept as they stand in
- * the frame, so that writing one is eleven stores.
+ * The request frames of one device and address, ready but for the target. Its words are kept in memory order, so that writing
+ * a frame is one half-word, nine words copied, and the target.
  */
 export class ArpTemplate {
   readonly source: MacAddress;
   readonly address: Ipv4;
-  /** Upper 16 and lower 32 bits of the source; the address. As signed words, which no engine boxes. */
   readonly #words: Int32Array;
 
   constructor(source: MacAddress, address: Ipv4) {
     this.source = source;
     this.address = address;
-    this.#words = Int32Array.of(source / HIGH, source % HIGH, address);
+    const frame = new DataView(new ArrayBuffer(ARP_FRAME_LENGTH));
+    setMac(frame, ETH_DESTINATION, MAC_BROADCAST);
+    setMac(frame, ETH_SOURCE, source);
+    frame.setUint16(ETH_TYPE, ETH_P_ARP);
+    writeArp(frame, ETH_HLEN, ARPOP_REQUEST, source, address, MAC_ZERO, 0);
+    this.#words = new Int32Array(frame.buffer.slice(FIRST_WORD));
   }
 
   /** Writes the broadcast request for `target` at `at`: 42 bytes. With the template's own address it is an announcement. */
-  write(view: DataView, at: number, target: number): void {
-    const words = this.#words;
-    const high = words[0]!;
-    const low = words[1]!;
-    view.setInt32(at, -1);
-    view.setInt32(at + 4, (0xffff << 16) | high);
-    view.setInt32(at + 8, low);
-    view.setInt32(at + 12, (ETH_P_ARP << 16) | ARPHRD_ETHER);
-    view.setInt32(at + 16, (ETH_P_IP << 16) | LENGTHS);
-    view.setInt32(at + 20, (ARPOP_REQUEST << 16) | high);
-    view.setInt32(at + 24, low);
-    view.setInt32(at + 28, words[2]!);
-    view.setInt32(at + 32, 0);
-    view.setInt32(at + 36, target >>> 16);
-    view.setInt16(at + 40, target);
+  write(pool: PacketPool, at: number, target: number): void {
+    const from = this.#words;
+    const { view, i32 } = pool;
+    view.setInt16(at, -1);
+    if (((at + FIRST_WORD) & 3) === 0) {
+      const to = (at + FIRST_WORD) >>> 2;
+      i32[to] = from[0]!;
+      i32[to + 1] = from[1]!;
+      i32[to + 2] = from[2]!;
+      i32[to + 3] = from[3]!;
+      i32[to + 4] = from[4]!;
+      i32[to + 5] = from[5]!;
+      i32[to + 6] = from[6]!;
+      i32[to + 7] = from[7]!;
+      i32[to + 8] = from[8]!;
+    } else {
+      for (let i = 0; i < WORDS; i++) view.setInt32(at + FIRST_WORD + i * 4, from[i]!, LITTLE_ENDIAN);
+    }
+    view.setInt32(at + ETH_HLEN + ARP_TPA, target);
   }
 
   /** Writes the announcement of the template's address at `at` (RFC 5227, section 1.1). */
-  writeAnnouncement(view: DataView, at: number): void {
-    this.write(view, at, this.#words[2]!);
+  writeAnnouncement(pool: PacketPool, at: number): void {
+    this.write(pool, at, this.address | 0);
   }
 }

@@ -14,7 +14,10 @@ export function readResults(path: string): Map<string, BenchResult> {
 }
 
 /** `arp-transmit: ratio 0.95, was 0.93 (+2.2 %)`; undefined where there is nothing to compare with. */
-export function compareResult(now: BenchResult, earlier: ReadonlyMap<string, BenchResult>): string | undefined {
+export function compareResult(
+  now: BenchResult,
+  earlier: ReadonlyMap<string, BenchResult>,
+): string | undefined {
   const before = earlier.get(now.name);
   if (before === undefined) return undefined;
   const percent = (now.ratio / before.ratio - 1) * 100;

@@ -14,7 +14,9 @@ export function tapObstacle(): string | undefined {
 export function run(program: string, ...args: string[]): string {
   const result = spawnSync(program, args, { encoding: 'utf8' });
   if (result.status !== 0) {
-    throw new Error(`${program} ${args.join(' ')}: ${result.stderr?.trim() || result.error?.message || result.status}`);
+    throw new Error(
+      `${program} ${args.join(' ')}: ${result.stderr?.trim() || result.error?.message || result.status}`,
+    );
   }
   return result.stdout;
 }
@@ -23,7 +25,10 @@ export function run(program: string, ...args: string[]): string {
  * Runs this Node with `args` inside a network namespace of its own, which is removed afterwards whatever happens, pinned to
  * the last CPU where `taskset` is there. Resolves with the exit code.
  */
-export async function runInNamespace(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+export async function runInNamespace(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
   const namespace = `tapir-bench-${process.pid}`;
   run('ip', 'netns', 'add', namespace);
   let child: ChildProcess | undefined;

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { ETH_HLEN } from '../../../device/frame/ethernet.ts';
+import { PacketPool } from '../../../device/memory/pool.ts';
 import { changeFlags } from '../../../device/netdevice/admin.ts';
 import { IFF_NOARP } from '../../../device/netdevice/flags.ts';
 import { SeededEntropy } from '../../../device/random.ts';
@@ -12,10 +13,11 @@ import { type ArpFrameOptions, arpFrame, Bench, ip, mac, PEER, US } from './benc
 const REQUEST: ArpFrameOptions = { sip: '192.0.2.9', tip: '192.0.2.1' };
 
 t.test('the frames: request, announcement and RARP, byte by byte', (t) => {
-  const bytes = Buffer.alloc(64, 0xa5);
+  const pool = new PacketPool({ small: 1, large: 0, pages: 0 });
+  const bytes = Buffer.from(pool.u8.buffer, 0, 64).fill(0xa5);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const template = new ArpTemplate(mac('f2:00:00:00:80:01'), ip('192.0.2.1'));
-  template.write(view, 2, ip('203.0.113.200'));
+  template.write(pool, 2, ip('203.0.113.200'));
   t.equal(
     bytes.subarray(2, 2 + ARP_FRAME_LENGTH).toString('hex'),
     'ffffffffffff' +
@@ -32,9 +34,12 @@ t.test('the frames: request, announcement and RARP, byte by byte', (t) => {
     'a5a5a5a5',
     'and no more',
   );
-  template.write(view, 2, ip('203.0.113.200') | 0);
+  template.write(pool, 2, ip('203.0.113.200') | 0);
   t.equal(bytes.readUInt32BE(2 + 38), ip('203.0.113.200'), 'a signed word is the same address');
-  template.writeAnnouncement(view, 0);
+  const aligned = bytes.toString('hex', 2, 2 + ARP_FRAME_LENGTH);
+  template.write(pool, 3, ip('203.0.113.200'));
+  t.equal(bytes.toString('hex', 3, 3 + ARP_FRAME_LENGTH), aligned, 'wherever it stands');
+  template.writeAnnouncement(pool, 0);
   t.same(arpLayout.decode(bytes, ETH_HLEN), {
     hrd: 1,
     pro: 0x0800,
