@@ -24,6 +24,11 @@ export class FdTable {
     return this.#open;
   }
 
+  /** Whether {@link add} would find a number. */
+  get hasRoom(): boolean {
+    return this.#open + FIRST < this.limit.value;
+  }
+
   /** Gives `file` the lowest free number; `-EMFILE` when there is none. */
   add(file: File): number {
     const files = this.#files;

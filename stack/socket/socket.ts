@@ -1,0 +1,214 @@
+import { EINVAL, ENOPROTOOPT, ENOTCONN, ENOTTY, EOPNOTSUPP } from '../../device/errno.ts';
+import { O_NONBLOCK, O_RDWR, POLLERR, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUT_RDWR, SOL_SOCKET } from './abi.ts';
+import type { SocketAddress } from './address.ts';
+import { ErrorQueue } from './error-queue.ts';
+import type { File } from './file.ts';
+import type { SocketLayer } from './layer.ts';
+import type { Message } from './message.ts';
+import type { SocketOps } from './socket-ops.ts';
+import { getSocketOption, setSocketOption } from './socket-options.ts';
+import { WaitQueue } from './wait-queue.ts';
+
+/**
+ * A socket (Linux: `struct sock`): the fields and calls that all kinds have in common. The operations here are those of a kind
+ * that does not know them.
+ */
+export abstract class Socket implements SocketOps, File {
+  readonly layer: SocketLayer;
+  /** `AF_*`, `SOCK_*`, `IPPROTO_*`. */
+  readonly domain: number;
+  readonly type: number;
+  readonly protocol: number;
+  readonly wait: WaitQueue = new WaitQueue();
+  readonly errors: ErrorQueue = new ErrorQueue();
+  statusFlags: number = O_RDWR;
+  /** Its descriptor, -1: none, as for a connection that nobody accepted yet. */
+  fd = -1;
+  closed = false;
+  /** Number that tells sockets apart, never reused (Linux: SO_COOKIE). */
+  readonly cookie: number;
+
+  /** Pending error, positive, 0: none (Linux: `sk_err`); and one that is only told when all else failed. */
+  error = 0;
+  softError = 0;
+  /** `RCV_SHUTDOWN`, `SEND_SHUTDOWN`. */
+  shutdownMask = 0;
+  /** Bytes of memory that received packets hold (Linux: `sk_rmem_alloc`). */
+  receiveMemory = 0;
+  /** Packets dropped because there was no room (Linux: `sk_drops`). */
+  drops = 0;
+
+  /** Interface that it is bound to, 0: any. */
+  boundIfindex = 0;
+  /** Bytes; limits are doubled as Linux does. */
+  sndbuf: number;
+  rcvbuf: number;
+  /** Set by the user, so that nothing tunes it. */
+  sndbufLocked = false;
+  rcvbufLocked = false;
+  rcvlowat = 1;
+  reuseAddress = 0;
+  reusePort = 0;
+  keepalive = 0;
+  broadcast = 0;
+  dontRoute = 0;
+  oobInline = 0;
+  noChecksum = 0;
+  zerocopy = 0;
+  debug = 0;
+  lingerOn = 0;
+  lingerSeconds = 0;
+  /** Milliseconds, Infinity: for ever. */
+  receiveTimeoutMs: number = Number.POSITIVE_INFINITY;
+  sendTimeoutMs: number = Number.POSITIVE_INFINITY;
+  priority = 0;
+  mark = 0;
+  /** 0 none, 1 SO_TIMESTAMP, 2 SO_TIMESTAMPNS. */
+  timestamp = 0;
+  receiveOverflow = 0;
+  selectErrorQueue = 0;
+  maxPacingRate: number = 0xffffffff;
+  incomingCpu = -1;
+
+  constructor(layer: SocketLayer, domain: number, type: number, protocol: number) {
+    this.layer = layer;
+    this.domain = domain;
+    this.type = type;
+    this.protocol = protocol;
+    this.cookie = layer.nextCookie();
+    this.sndbuf = layer.core.sendDefault.value;
+    this.rcvbuf = layer.core.receiveDefault.value;
+  }
+
+  get nonblocking(): boolean {
+    return (this.statusFlags & O_NONBLOCK) !== 0;
+  }
+
+  /** Whether it accepts connections (SO_ACCEPTCONN). */
+  get listening(): boolean {
+    return false;
+  }
+
+  /** What is true of it now, as `POLL*` bits. */
+  abstract poll(): number;
+
+  /** Gives back all that it holds. Called once, by {@link close}. */
+  protected abstract destroy(): void;
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.wait.release();
+    if (this.timestamp !== 0) this.layer.context.ns.timestamps--;
+    this.errors.clear();
+    this.destroy();
+  }
+
+  /** Takes the pending error: its negated errno, 0 for none (Linux: `sock_error`). */
+  takeError(): number {
+    const { error } = this;
+    this.error = 0;
+    return -error;
+  }
+
+  /** Sets the pending error and wakes those who wait. */
+  reportError(errno: number): void {
+    this.error = errno;
+    this.wait.wake(POLLERR);
+  }
+
+  bind(_address: Readonly<SocketAddress>): number {
+    return -EOPNOTSUPP;
+  }
+
+  listen(_backlog: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  accept(): Socket | number {
+    return -EOPNOTSUPP;
+  }
+
+  connect(_address: Readonly<SocketAddress>): number {
+    return -EOPNOTSUPP;
+  }
+
+  connectResult(): number {
+    return this.takeError();
+  }
+
+  send(_message: Message, _flags: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  receive(_message: Message, _flags: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** Linux: `inet_shutdown` for a kind without connections. */
+  shutdown(how: number): number {
+    if (how < 0 || how > SHUT_RDWR) return -EINVAL;
+    return -ENOTCONN;
+  }
+
+  getsockname(_out: SocketAddress): number {
+    return -EOPNOTSUPP;
+  }
+
+  getpeername(_out: SocketAddress): number {
+    return -EOPNOTSUPP;
+  }
+
+  setsockopt(level: number, option: number, value: Uint8Array): number {
+    return level === SOL_SOCKET
+      ? setSocketOption(this, option, value)
+      : this.setProtocolOption(level, option, value);
+  }
+
+  getsockopt(level: number, option: number, out: Uint8Array): number {
+    return level === SOL_SOCKET
+      ? getSocketOption(this, option, out)
+      : this.getProtocolOption(level, option, out);
+  }
+
+  ioctl(_request: number): number {
+    return -ENOTTY;
+  }
+
+  /** Linux: `sk_get_meminfo`; by the numbers `SK_MEMINFO_*`. */
+  memoryInfo(): readonly number[] {
+    return [this.receiveMemory, this.rcvbuf, 0, this.sndbuf, 0, 0, 0, 0, this.drops];
+  }
+
+  /** Bound to interface `ifindex` (0: any); kinds that keep tables by it move in them. 0 or a negated errno. */
+  bindToInterface(ifindex: number): number {
+    this.boundIfindex = ifindex;
+    return 0;
+  }
+
+  /** SO_SNDBUF or SO_RCVBUF were set; a kind with windows looks at it. */
+  buffersChanged(): void {}
+
+  /** SO_KEEPALIVE was set or cleared. */
+  keepaliveChanged(): void {}
+
+  /** SO_RCVLOWAT was set; a kind that can't hold so much says what it takes. */
+  setReceiveLowWater(bytes: number): number {
+    this.rcvlowat = bytes;
+    return 0;
+  }
+
+  protected setProtocolOption(_level: number, _option: number, _value: Uint8Array): number {
+    return -ENOPROTOOPT;
+  }
+
+  protected getProtocolOption(_level: number, _option: number, _out: Uint8Array): number {
+    return -ENOPROTOOPT;
+  }
+
+  /** `SHUT_*` as a mask, `-EINVAL` for another number. */
+  protected shutdownBits(how: number): number {
+    if (how < 0 || how > SHUT_RDWR) return -EINVAL;
+    return (how + 1) & (RCV_SHUTDOWN | SEND_SHUTDOWN);
+  }
+}
