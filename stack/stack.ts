@@ -8,6 +8,7 @@ import { Netns } from '../device/netdevice/netns.ts';
 import { NotifierChain } from '../device/netdevice/notifier.ts';
 import { notifyPeers } from '../device/netdevice/peers.ts';
 import { registerDevice, unregisterDevice } from '../device/netdevice/registry.ts';
+import { NETREG_UNINITIALIZED } from '../device/netdevice/state-bits.ts';
 import { type CounterName, Mib } from './counters.ts';
 import type { Inet } from './inet.ts';
 import { AddressBook } from './ip/addresses.ts';
@@ -122,7 +123,10 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     if (options.txQueueLen !== undefined) given.txQueueLen = options.txQueueLen;
     const dev = new NetDevice(this.ns, link, given);
     const registered = registerDevice(dev);
-    if (registered < 0) throw new NetError(registered, 'addDevice', `name ${options.name ?? dev.name}`);
+    if (registered < 0) {
+      if (dev.registration === NETREG_UNINITIALIZED) link.close();
+      throw new NetError(registered, 'addDevice', `name ${options.name ?? dev.name}`);
+    }
     try {
       for (const address of options.addresses ?? []) this.addAddress(dev, address);
       if (options.up ?? true) this.setUp(dev);

@@ -19,6 +19,7 @@ export abstract class LinkFilter implements Link, LinkPort {
   changeCarrier?: (on: boolean) => number;
   validateAddress?: () => number;
   setFeatures?: (features: number) => number;
+  peerIfindex?: () => number;
   setReceiveMode?: (promiscuous: boolean, allMulticast: boolean) => void;
 
   constructor(inner: Link) {
@@ -29,6 +30,7 @@ export abstract class LinkFilter implements Link, LinkPort {
     if (inner.changeCarrier) this.changeCarrier = (on) => inner.changeCarrier!(on);
     if (inner.validateAddress) this.validateAddress = () => inner.validateAddress!();
     if (inner.setFeatures) this.setFeatures = (features) => inner.setFeatures!(features);
+    if (inner.peerIfindex) this.peerIfindex = () => inner.peerIfindex!();
     if (inner.setReceiveMode)
       this.setReceiveMode = (promiscuous, allMulticast) => inner.setReceiveMode!(promiscuous, allMulticast);
   }
@@ -84,6 +86,9 @@ export abstract class LinkFilter implements Link, LinkPort {
     return this.inner.startXmit(packet);
   }
 
+  get ifindex(): number {
+    return this.port.ifindex ?? 0;
+  }
   get statistics(): LinkStatistics {
     return this.port.statistics;
   }

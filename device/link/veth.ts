@@ -127,6 +127,10 @@ export class VethLink implements Link {
     return 0;
   }
 
+  peerIfindex(): number {
+    return this.peer?.port?.ifindex ?? 0;
+  }
+
   startXmit(packet: Packet): number {
     const peer = this.peer;
     if (packet.end - packet.start < ETH_HLEN) return this.#refuse(packet, this, DROP_FRAME_TOO_SHORT);

@@ -56,12 +56,16 @@ export interface Link {
   validateAddress?(): number;
   /** Tells the driver which offloads are on; a negative result undoes the change. */
   setFeatures?(features: number): number;
+  /** Index of the device at the other end of a pair, 0 where there is none (Linux: `ndo_get_iflink`). */
+  peerIfindex?(): number;
   /** Told when promiscuous or all-multicast reception is wanted. */
   setReceiveMode?(promiscuous: boolean, allMulticast: boolean): void;
 }
 
 /** What a link's user offers to the driver: Linux's `netif_*` calls. */
 export interface LinkPort {
+  /** Index of the device that this port is; absent or 0: it is no device. */
+  readonly ifindex?: number;
   /** Counters that the driver adds its errors to; packets and bytes are counted by the port itself. */
   readonly statistics: LinkStatistics;
   /** Takes a received frame and handles it now (Linux: `netif_receive_skb`). For drivers that run a batch of their own. */

@@ -153,7 +153,7 @@ export function updateOperstate(dev: NetDevice): void {
   dev.operstate = nextOperstate({
     testing: (dev.state & LINK_STATE_TESTING) !== 0,
     carrier: dev.carrier,
-    lowerWithoutCarrier: dev.lower !== null && !dev.lower.carrier,
+    lowerWithoutCarrier: dev.iflink !== dev.ifindex && dev.ns.deviceByIndex(dev.iflink)?.carrier === false,
     dormant: (dev.state & LINK_STATE_DORMANT) !== 0,
     linkMode: dev.linkMode,
     current: dev.operstate,
@@ -163,6 +163,6 @@ export function updateOperstate(dev: NetDevice): void {
 /** Linux: `linkwatch_urgent_event`. Coming up is urgent once the queues were shut down; so is any stacked device. */
 function isUrgent(dev: NetDevice): boolean {
   if (!dev.running) return false;
-  if (dev.lower !== null || dev.lagPort) return true;
+  if (dev.iflink !== dev.ifindex || dev.lagPort) return true;
   return dev.carrier && dev.discipline.active !== dev.discipline.configured;
 }

@@ -204,9 +204,10 @@ export class NetDevice implements LinkPort {
     return this.carrierUpCount + this.carrierDownCount;
   }
 
-  /** Index of the device below it, its own when it is not stacked. */
+  /** Index of the device below it, or at the other end of its pair; else its own (Linux: `dev_get_iflink`). */
   get iflink(): number {
-    return this.lower === null ? this.ifindex : this.lower.ifindex;
+    if (this.lower !== null) return this.lower.ifindex;
+    return this.link.peerIfindex?.() || this.ifindex;
   }
 
   /** Flags as users see them (Linux: `dev_get_flags`): RUNNING, LOWER_UP and DORMANT are computed. */

@@ -11,10 +11,11 @@ import { closeDevice, openDevice } from '../../device/netdevice/admin.ts';
 import { setMacAddress, setMtu } from '../../device/netdevice/change.ts';
 import { NetDevice } from '../../device/netdevice/netdevice.ts';
 import { Netns } from '../../device/netdevice/netns.ts';
-import { registerDevice, unregisterDevice } from '../../device/netdevice/registry.ts';
+import { operstateName } from '../../device/netdevice/operstate.ts';
+import { registerDevice, registerNetnsNotifier, unregisterDevice } from '../../device/netdevice/registry.ts';
 import { SeededEntropy } from '../../device/random.ts';
 import { ETH_P_EXPERIMENT, etherFrame } from '../testing/frames.ts';
-import { testMachine } from '../testing/machine.ts';
+import { EventLog, testMachine } from '../testing/machine.ts';
 import { Station } from '../testing/station.ts';
 
 const A = 0x02000000000a;
@@ -211,3 +212,40 @@ t.test('loopback: what is sent is received', (t) => {
   t.equal(pool.inUse, 0);
   t.end();
 });
+
+t.test(
+  'veth: each end is the other’s iflink, so that its events are urgent; a peer that is down is LOWERLAYERDOWN',
+  (t) => {
+    const { clock, ns, machine } = testMachine();
+    const [near, far] = createVeth(machine, { addresses: [A, B] });
+    const a = new NetDevice(ns, near, { name: 'veth0' });
+    const b = new NetDevice(ns, far, { name: 'veth1' });
+    registerDevice(a);
+    registerDevice(b);
+    t.equal(a.iflink, b.ifindex);
+    t.equal(b.iflink, a.ifindex);
+    openDevice(a);
+    openDevice(b);
+    clock.advance(5000);
+    t.equal(operstateName(a.operstate), 'UP');
+    const log = new EventLog();
+    registerNetnsNotifier(ns, log);
+    log.take();
+    closeDevice(b);
+    clock.drain();
+    clock.advance(2);
+    t.strictSame(log.take(), ['GOING_DOWN veth1', 'DOWN veth1', 'CHANGE veth0']);
+    t.equal(operstateName(a.operstate), 'LOWERLAYERDOWN');
+    openDevice(b);
+    clock.drain();
+    t.strictSame(
+      log.take().filter((event) => event.startsWith('CHANGE')),
+      ['CHANGE veth1', 'CHANGE veth0'],
+      'a bounce of 2 ms is seen, window or not',
+    );
+    unregisterDevice(a);
+    unregisterDevice(b);
+    t.equal(clock.pendingTimers(), 0);
+    t.end();
+  },
+);

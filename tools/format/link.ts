@@ -16,7 +16,8 @@ export function formatDevice(link: LinkView): string {
 }
 
 function head(link: LinkView): string {
-  const below = link.link === undefined ? '' : `@${link.link}`;
+  const other = link.link ?? (link.link_index === undefined ? undefined : `if${link.link_index}`);
+  const below = other === undefined ? '' : `@${other}`;
   const master = link.master === undefined ? '' : ` master ${link.master}`;
   return `${link.ifindex}: ${link.ifname}${below}: <${link.flags.join(',')}> mtu ${link.mtu} qdisc ${link.qdisc}${master} state ${link.operstate}`;
 }

@@ -8,8 +8,10 @@ import type { LinkStatistics } from '../../../device/netdevice/statistics.ts';
 /** A device as `ip -json link show` prints it, key by key; `-s` adds `stats64`, `-d` the rest. */
 export interface LinkView {
   readonly ifindex: number;
-  /** Name of the device below, of a stacked one. */
+  /** Name of the device below, or at the other end of a pair. */
   readonly link?: string;
+  /** Its index, where it is in another namespace. */
+  readonly link_index?: number;
   readonly ifname: string;
   readonly flags: readonly string[];
   readonly mtu: number;
@@ -71,7 +73,7 @@ export function deviceView(dev: NetDevice): { identity: IdentityView; address: A
   return {
     identity: {
       ifindex: dev.ifindex,
-      ...(dev.lower !== null && { link: dev.lower.name }),
+      ...linkPart(dev),
       ifname: dev.name,
       flags: flagNames(dev.reportedFlags),
       mtu: dev.mtu,
@@ -148,4 +150,12 @@ const OTHER_TX: Named = [
 
 function pick(statistics: LinkStatistics, names: Named): Record<string, number> {
   return Object.fromEntries(names.map(([key, field]) => [key, statistics[field]]));
+}
+
+/** The device below or at the other end, by name where it is of this namespace, else by index; nothing for most devices. */
+function linkPart(dev: NetDevice): { link?: string; link_index?: number } {
+  const { iflink } = dev;
+  if (iflink === dev.ifindex) return {};
+  const other = dev.ns.deviceByIndex(iflink);
+  return other === undefined ? { link_index: iflink } : { link: other.name };
 }
