@@ -413,7 +413,11 @@ t.test('monitor and capture: as it happens, until Ctrl-C or the count', { skip }
   const capture = bench.start('capture -c 2 tap0');
   const file = join(bench.folder, 'two.pcapng');
   const filed = bench.start(`capture -w ${file}`);
-  await new Promise((resolve) => setTimeout(resolve, 500));
+  await Promise.all([capture.says(/capturing on tap0/), filed.says(/capturing on all devices/)]);
+  await until('the monitor listens', 10_000, async () => {
+    await bench.ok('link set lo alias x');
+    return monitor.stdout.includes('[LINK]1: lo');
+  });
   await bench.ns.run('ping', '-n', '-c', '1', OURS);
   const { stdout } = await capture.exited;
   t.match(

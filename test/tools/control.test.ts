@@ -278,7 +278,10 @@ t.test('too many clients, too many requests under way', async (t) => {
   await third.closed;
   t.equal(server.refused, 1);
   for (const id of [1, 2, 3, 4, 3]) first.write(`{"id":${id},"method":"watch"}\n`);
-  t.strictSame(await first.take(2), [
+  t.strictSame(await first.take(5), [
+    { id: 1, started: true },
+    { id: 2, started: true },
+    { id: 3, started: true },
     { id: 4, error: { code: 'EBUSY', message: 'more than 3 requests under way' } },
     { id: 3, error: { code: 'EPROTO', message: 'request 3 is still under way' } },
   ]);
@@ -387,7 +390,7 @@ t.test('the client: results, errors, events, and a server that goes away', async
   });
   await t.rejects(client.call('refuse'), { code: 'EEXIST', refusedByStack: true });
   const events: unknown[] = [];
-  const stream = client.stream('watch', {}, (event) => events.push(event));
+  const stream = client.stream('watch', {}, { event: (event) => events.push(event) });
   await client.call('get');
   board.emit?.({ a: 1 });
   stream.cancel();

@@ -44,11 +44,15 @@ async function capture(
   const stream = client.stream(
     'capture',
     { dev, count, snapLength, drops },
-    (event) => {
-      const frame = event as CapturedFrame;
-      output.frame(frame, Buffer.from(frame.data, 'base64'));
+    {
+      started: () => process.stderr.write(`capturing on ${dev ?? 'all devices'}\n`),
+      event: (event) => {
+        const frame = event as CapturedFrame;
+        output.frame(frame, Buffer.from(frame.data, 'base64'));
+      },
+      dropped: (lost) =>
+        process.stderr.write(`${lost} frames were lost: they came faster than they were read\n`),
     },
-    (lost) => process.stderr.write(`${lost} frames were lost: they came faster than they were read\n`),
   );
   const forget = onInterrupt(() => stream.cancel());
   try {

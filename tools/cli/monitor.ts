@@ -23,9 +23,11 @@ export function monitorCommand(): Command {
         const stream = client.stream(
           'monitor',
           { groups },
-          (event) => print(event as MonitorEvent, options),
-          (count) =>
-            process.stderr.write(`${count} events were lost: they came faster than they were read\n`),
+          {
+            event: (event) => print(event as MonitorEvent, options),
+            dropped: (count) =>
+              process.stderr.write(`${count} events were lost: they came faster than they were read\n`),
+          },
         );
         const forget = onInterrupt(() => stream.cancel());
         await stream.done.finally(forget);

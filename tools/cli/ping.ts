@@ -35,24 +35,22 @@ async function ping(client: ControlClient, address: string, options: PingOptions
   const json = options.json === true;
   const summary = new PingSummary();
   const began = performance.now();
-  let begun = false;
-  const begin = (): void => {
-    if (!begun && !json) process.stdout.write(`${pingHeader(address, size)}\n`);
-    begun = true;
-  };
   const params = { address, count, interval: interval * 1000, size, ttl, timeout: timeout * 1000 };
-  const stream = client.stream('ping.run', params, (event) => {
-    const ping = event as PingEvent;
-    begin();
+  const heard = (ping: PingEvent): void => {
     summary.add(ping);
     if (json) printJson(options, ping);
     else if (options.quiet !== true) process.stdout.write(`${formatPing(ping)}\n`);
+  };
+  const stream = client.stream('ping.run', params, {
+    started: () => {
+      if (!json) process.stdout.write(`${pingHeader(address, size)}\n`);
+    },
+    event: (event) => heard(event as PingEvent),
   });
   const forget = onInterrupt(() => stream.cancel());
   try {
     const { transmitted } = (await stream.done) as PingResult;
     const elapsed = performance.now() - began;
-    begin();
     if (json) {
       const { received, errors, duplicates, times } = summary;
       const loss = summary.loss(transmitted);

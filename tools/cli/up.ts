@@ -27,11 +27,18 @@ export function upCommand(): Command {
 }
 
 async function run(options: UpOptions): Promise<void> {
-  const running = await RunningStack.start(options);
-  const stopped = new Promise<void>((resolve) => onInterrupt(resolve));
-  process.stdout.write(`${running.readyLine}\n`);
-  await stopped;
-  await running.close();
+  let forget = (): void => {};
+  const stopped = new Promise<void>((resolve) => {
+    forget = onInterrupt(resolve);
+  });
+  try {
+    const running = await RunningStack.start(options);
+    process.stdout.write(`${running.readyLine}\n`);
+    await stopped;
+    await running.close();
+  } finally {
+    forget();
+  }
 }
 
 function collect(value: string, earlier: readonly string[]): string[] {

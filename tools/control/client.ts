@@ -6,11 +6,19 @@ import { isOwnSocket } from './socket-path.ts';
 /** Longest line that a server may send in bytes: a table of many thousand routes fits. */
 const LONGEST_REPLY = 64 * 1024 * 1024;
 
+/** What is heard of a method that goes on. */
+export interface StreamHandlers {
+  /** It has begun: events from now on are not missed. */
+  readonly started?: () => void;
+  readonly event?: (event: unknown) => void;
+  /** So many events were lost, because they came faster than they were read. */
+  readonly dropped?: (count: number) => void;
+}
+
 interface Pending {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: Error) => void;
-  readonly onEvent: ((event: unknown) => void) | undefined;
-  readonly onDropped: ((count: number) => void) | undefined;
+  readonly handlers: StreamHandlers;
 }
 
 /** A method under way that sends events. */
@@ -63,16 +71,15 @@ export class ControlClient {
     return this.stream(method, params).done;
   }
 
-  /** Asks for a method that sends events before it answers. `onDropped` hears of events that were lost on the way. */
+  /** Asks for a method that sends events before it answers. */
   stream(
     method: string,
     params: Readonly<Record<string, unknown>> = {},
-    onEvent?: (event: unknown) => void,
-    onDropped?: (count: number) => void,
+    handlers: StreamHandlers = {},
   ): Stream {
     const id = ++this.#lastId;
     const done = new Promise<unknown>((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, onEvent, onDropped });
+      this.#pending.set(id, { resolve, reject, handlers });
       this.#write({ id, method, params });
     });
     return { done, cancel: () => this.#write({ id: ++this.#lastId, method: 'cancel', params: { id } }) };
@@ -93,8 +100,9 @@ export class ControlClient {
     }
     const pending = this.#pending.get(Number(reply.id));
     if (pending === undefined) return;
-    if ('event' in reply) pending.onEvent?.(reply.event);
-    else if ('dropped' in reply) pending.onDropped?.(reply.dropped);
+    if ('started' in reply) pending.handlers.started?.();
+    else if ('event' in reply) pending.handlers.event?.(reply.event);
+    else if ('dropped' in reply) pending.handlers.dropped?.(reply.dropped);
     else {
       this.#pending.delete(Number(reply.id));
       if ('error' in reply) {

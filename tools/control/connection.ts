@@ -72,6 +72,7 @@ export class Connection<Subject> {
       return;
     }
     this.#underWay.set(id, controller);
+    this.#send({ id, started: true });
     result
       .then(
         (value: unknown) => this.#send({ id, result: value ?? null }),

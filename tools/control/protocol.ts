@@ -2,8 +2,8 @@ import { errnoName } from '../../device/errno.ts';
 
 /**
  * The control protocol: JSON lines over a unix socket. A client asks `{id, method, params}`; the answer is `{id, result}` or
- * `{id, error}`. A method that goes on (`monitor`, `ping`, `capture`) sends `{id, event}` lines before its answer, and
- * `{id, dropped}` when the client read too slowly for some of them; `cancel` ends it.
+ * `{id, error}`. A method that goes on (`monitor`, `ping`, `capture`) says `{id, started: true}`, then sends `{id, event}` lines
+ * before its answer, and `{id, dropped}` when the client read too slowly for some of them; `cancel` ends it.
  */
 export interface Request {
   readonly id: RequestId;
@@ -24,6 +24,7 @@ export interface ErrorBody {
 export type Reply =
   | { readonly id: RequestId | null; readonly error: ErrorBody }
   | { readonly id: RequestId; readonly result: unknown }
+  | { readonly id: RequestId; readonly started: true }
   | { readonly id: RequestId; readonly event: unknown }
   | { readonly id: RequestId; readonly dropped: number };
 
@@ -114,12 +115,6 @@ export function errnoText(code: string): string {
 export function refusal(result: number): ControlError {
   const code = errnoName(result);
   return new ControlError(code, `RTNETLINK answers: ${errnoText(code)}`);
-}
-
-/** Throws a negative result as a {@link refusal}; hands any other through. */
-export function accepted(result: number): number {
-  if (result < 0) throw refusal(result);
-  return result;
 }
 
 /** No device of that name, in iproute2's words. */

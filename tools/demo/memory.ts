@@ -8,7 +8,7 @@ import { VM_ADDRESS, VM_MAC } from './addresses.ts';
 import { DEMO } from './defaults.ts';
 import { Network } from './network.ts';
 import { observeArp, observeDevices, observeNeighbours, observeSwitch } from './observe.ts';
-import type { RunResult, Setting, Way } from './result.ts';
+import { type RunResult, type Setting, toMicroseconds, type Way } from './result.ts';
 import { Timeline } from './timeline.ts';
 
 export interface MemoryDemoOptions {
@@ -96,7 +96,7 @@ function runOnce(
     const sent = ping.transmitted;
     const result: RunResult = {
       way,
-      outageMs: first - last,
+      outageMs: toMicroseconds(first - last),
       capped: !recovered,
       lost: sent - answers.length,
       sent,

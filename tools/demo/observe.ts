@@ -30,8 +30,15 @@ export function observeDevices(stack: Stack, who: string, timeline: Timeline): v
 export function observeArp(stack: Stack, who: string, timeline: Timeline): void {
   stack.ns.addTap((packet, dev, outgoing) => {
     if (!outgoing || dev === stack.loopback || packet.protocol !== ETH_P_ARP) return;
-    timeline.add(who, `sends ${describeFrame(packet.bytes())}`);
+    timeline.add(who, `sends ${arpLine(packet.bytes())}`);
   });
+}
+
+/** `ARP to ff:ff:ff:ff:ff:ff: Request who-has ...`: what the describer says without source and lengths. */
+function arpLine(frame: Uint8Array): string {
+  const [stations = '', ...text] = describeFrame(frame).split(': ');
+  const to = /> ([^,]+),/.exec(stations)?.[1];
+  return `ARP to ${to === 'ff:ff:ff:ff:ff:ff' ? 'all' : to}: ${text.join(': ').replace(/, length \d+$/, '')}`;
 }
 
 /** What a stack thinks of its neighbours. */

@@ -22,7 +22,7 @@ export function formatComparison(silent: RunResult, notified: RunResult): string
   const rows: [string, (result: RunResult) => string][] = [
     ['outage', formatOutage],
     ['echo requests lost', (result) => `${result.lost} of ${result.sent}`],
-    ['frames sent to the old port', (result) => String(result.leftBehind)],
+    ['frames that came to the old port', (result) => String(result.leftBehind)],
     ['switch: machine before', (result) => result.fdb.before],
     ['switch: machine with carrier up', (result) => result.fdb.carrierUp],
     ['switch: machine at the end', (result) => result.fdb.after],

@@ -25,3 +25,8 @@ export interface Setting {
   readonly name: string;
   readonly value: string;
 }
+
+/** Milliseconds to the microsecond, as clocks here have them. */
+export function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

@@ -6,7 +6,7 @@ import { createStack } from '../../../stack/stack.ts';
 import { PREFIX_LENGTH, VM_ADDRESS, VM_MAC } from '../addresses.ts';
 import { MigratingLink } from '../migrating-link.ts';
 import { observeArp, observeDevices } from '../observe.ts';
-import type { RunResult, Setting, Way } from '../result.ts';
+import { type RunResult, type Setting, toMicroseconds, type Way } from '../result.ts';
 import { Timeline } from '../timeline.ts';
 import { addPort, buildBridge, fdbPort, forgetNeighbours, neighbourSetting, TAPS } from './bridge.ts';
 import { type Answer, PeerPing } from './peer-ping.ts';
@@ -108,7 +108,7 @@ export async function runOnBridge(way: Way, options: KernelRunOptions): Promise<
     else timeline.add('peer', `has no answer after ${capMs / 1000} s: stopped here`);
     return {
       way,
-      outageMs,
+      outageMs: toMicroseconds(outageMs),
       capped: first === undefined,
       lost: sent - answers.length,
       sent,

@@ -22,7 +22,7 @@ export async function runInNamespaces({ capMs, args }: KernelDemoOptions): Promi
     child?.kill('SIGTERM');
   };
   const remove = (): void => {
-    for (const name of [host, peer]) spawnSync('ip', ['netns', 'del', name]);
+    for (const name of [host, peer]) removeNamespace(name);
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
@@ -55,4 +55,17 @@ function ended(child: ChildProcess, limitMs: number): Promise<number> {
       resolve(code ?? (signal === null ? 1 : 130));
     });
   });
+}
+
+/** Ends what still runs in a namespace, which would keep it alive, and removes it. */
+function removeNamespace(name: string): void {
+  const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
+  for (const pid of (stdout ?? '').split('\n').filter((line) => line !== '')) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  spawnSync('ip', ['netns', 'del', name]);
 }
