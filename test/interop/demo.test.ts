@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { until } from './support/child.ts';
@@ -54,15 +53,12 @@ t.test(
 t.test('demo --kernel: nothing is left after SIGTERM in the middle of it', { skip }, async (t) => {
   const ns = await withNamespace(t);
   const demo = startScript(ns, CLI, 'demo', '--kernel');
-  await until(
-    'the peer pings',
-    10_000,
-    async () => (await ns.try('pgrep', '-f', 'ping -n -D -i 0.020')).stdout !== '',
-  );
-  const pids = (await ns.run('pgrep', '-f', 'ping -n -D -i 0.020')).trim().split('\n');
+  const pinging = async (): Promise<boolean> =>
+    (await ns.try('pgrep', '-f', 'ping -n -D -i 0.020')).code === 0;
+  await until('the peer pings', 10_000, pinging);
   t.not(await demoNamespaces(ns), '');
   const { code } = await demo.stop('SIGTERM');
   t.not(code, 0);
   t.equal(await demoNamespaces(ns), '');
-  for (const pid of pids) t.equal(existsSync(`/proc/${pid}`), false, 'the peer pings no more');
+  await until('the peer pings no more', 1000, async () => !(await pinging()));
 });
