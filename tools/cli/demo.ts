@@ -77,7 +77,16 @@ async function outside(options: DemoOptions): Promise<void> {
   if (obstacle !== undefined) throw new Error(`tapir demo --kernel can't run here: ${obstacle}`);
   const args = ['demo', '--kernel', '--preset', options.preset, '--cap', String(options.cap)];
   if (options.json === true) args.push('--json');
-  process.exitCode = await runInNamespaces({ capMs: options.cap * 1000, args });
+  process.exitCode = await runInNamespaces({
+    capMs: options.cap * 1000,
+    args,
+    onReady: (host, peer) => {
+      if (options.json !== true)
+        print(
+          `Network namespaces ${host} (bridge) and ${peer}, removed at the end. This takes up to a minute.`,
+        );
+    },
+  });
 }
 
 async function inside(options: DemoOptions, peer: string): Promise<void> {

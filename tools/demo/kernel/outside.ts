@@ -8,13 +8,15 @@ export interface KernelDemoOptions {
   readonly capMs: number;
   /** Arguments for the process that runs inside. */
   readonly args: readonly string[];
+  /** Hears of the namespaces when they are there. */
+  readonly onReady: (host: string, peer: string) => void;
 }
 
 /**
  * Makes two network namespaces, one for the bridge with both TAPs and one for the peer, runs this program again inside the
  * first, and removes both whatever happens: Ctrl-C, an error, or a run that does not end.
  */
-export async function runInNamespaces({ capMs, args }: KernelDemoOptions): Promise<number> {
+export async function runInNamespaces({ capMs, args, onReady }: KernelDemoOptions): Promise<number> {
   const host = `tapir-demo-${process.pid}`;
   const peer = `${host}-peer`;
   let child: ChildProcess | undefined;
@@ -30,6 +32,7 @@ export async function runInNamespaces({ capMs, args }: KernelDemoOptions): Promi
   try {
     await run('ip', 'netns', 'add', host);
     await run('ip', 'netns', 'add', peer);
+    onReady(host, peer);
     child = spawn(
       'ip',
       ['netns', 'exec', host, process.execPath, process.argv[1] ?? '', ...args, '--inside', peer],
