@@ -97,6 +97,7 @@ function tellProtocol(
   }
   const handler = context.ip.protocols.get(view.getUint8(inner + IP_PROTOCOL));
   packet.pull(ICMP_HLEN);
+  context.ip.protocols.tellError(packet, type, code, info);
   handler?.error?.(packet, type, code, info);
   packet.release();
 }

@@ -9,7 +9,14 @@ import {
 } from '../../device/memory/packet.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
 import { MIB } from '../counters.ts';
-import { type Ipv4, RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST, RTN_UNICAST } from '../wire/address.ts';
+import {
+  type Ipv4,
+  RTN_BROADCAST,
+  RTN_LOCAL,
+  RTN_MULTICAST,
+  RTN_UNICAST,
+  RTN_UNREACHABLE,
+} from '../wire/address.ts';
 import {
   ICMP_DEST_UNREACH,
   ICMP_HOST_UNREACH,
@@ -58,6 +65,8 @@ export const DROP_IP_PROTOCOL: number = dropReason('ip_protocol');
 /** Receives datagrams (Linux: `net/ipv4/ip_input.c`). */
 export class IpInput {
   readonly options: OptionsInput;
+  /** Asked about each datagram for another host: the path on which it is delivered here instead, null: none. */
+  intercept: ((packet: Packet, dev: NetDevice) => Path | null) | null = null;
   readonly #context: IpContext;
 
   constructor(context: IpContext) {
@@ -160,6 +169,13 @@ export class IpInput {
   }
 
   #follow(packet: Packet, dev: NetDevice, path: Path): void {
+    if (this.intercept !== null && (path.type === RTN_UNICAST || path.type === RTN_UNREACHABLE)) {
+      const here = this.intercept(packet, dev);
+      if (here !== null) {
+        this.deliver(packet, dev, here);
+        return;
+      }
+    }
     switch (path.type) {
       case RTN_LOCAL:
       case RTN_MULTICAST:

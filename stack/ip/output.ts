@@ -63,6 +63,10 @@ export interface HeaderFields {
   tos: number;
   /** `IP_DF` or 0. */
   fragment: number;
+  /** Bytes that the sender takes for the MTU; 0 or absent: the path's. */
+  mtu?: number;
+  /** A multicast comes back to this host, unless this is false (IP_MULTICAST_LOOP). */
+  loop?: boolean;
 }
 
 /** Sends datagrams (Linux: `net/ipv4/ip_output.c`). */
@@ -172,7 +176,8 @@ export class IpOutput {
     setIpv4Checksum(view, at, length);
     mib.add(MIB.IpOutRequests);
     if (fields.protocol === IPPROTO_ICMP) this.#context.icmp.countOut(view.getUint8(packet.transport));
-    return this.transmit(packet, path, toHop);
+    const mtu = fields.mtu || pathMtu(path, machine.clock.recent());
+    return this.transmitWithin(packet, path, toHop, mtu, fields.loop);
   }
 
   /**
@@ -189,7 +194,7 @@ export class IpOutput {
   }
 
   /** The same with an MTU of the caller's, in bytes: for packets that pass, which learned MTUs don't concern. */
-  transmitWithin(packet: Packet, path: Path, destination: Ipv4, mtu: number): number {
+  transmitWithin(packet: Packet, path: Path, destination: Ipv4, mtu: number, loop = true): number {
     const context = this.#context;
     const { mib } = context;
     const bytes = packet.length;
@@ -200,7 +205,12 @@ export class IpOutput {
       this.#loopBack(packet, path);
     } else if (path.type === RTN_MULTICAST) {
       mib.add(MIB.IpExtOutMcastPkts);
-      if (inetDevice(path.dev)?.groups.has(destination) === true) this.#loopBack(packet, path);
+      if (loop && inetDevice(path.dev)?.groups.has(destination) === true) this.#loopBack(packet, path);
+      if (packet.pool.view.getUint8(packet.start + IP_TTL) === 0) {
+        // Such a one is for this host only (Linux: `ip_mc_output`).
+        packet.release();
+        return 0;
+      }
     }
     if (bytes > mtu && packet.gsoSize === 0) return sendFragments(context, packet, path, destination, mtu);
     return this.finish(packet, path, destination);

@@ -22,10 +22,14 @@ export interface IpProtocol {
  */
 export type RawListener = (packet: Packet, dev: NetDevice) => boolean;
 
+/** Hears of every ICMP error about a datagram of this host, as {@link IpProtocol.error} does. */
+export type RawErrorListener = (packet: Packet, type: number, code: number, info: number) => void;
+
 /** The protocols above IP, by number. */
 export class ProtocolRegistry {
   readonly #handlers: (IpProtocol | null)[] = new Array<IpProtocol | null>(256).fill(null);
   #raw: readonly RawListener[] = [];
+  #rawErrors: readonly RawErrorListener[] = [];
 
   /** Registers the handler of a protocol number, of which there is one. */
   add(protocol: number, handler: IpProtocol): void {
@@ -41,12 +45,19 @@ export class ProtocolRegistry {
     return this.#handlers[protocol] ?? null;
   }
 
-  /** Adds a listener to all delivered datagrams; returns the function that removes it. */
-  addRaw(listener: RawListener): () => void {
+  /** Adds a listener to all delivered datagrams, and one to ICMP errors; returns the function that removes them. */
+  addRaw(listener: RawListener, errors: RawErrorListener | null = null): () => void {
     this.#raw = [...this.#raw, listener];
+    if (errors !== null) this.#rawErrors = [...this.#rawErrors, errors];
     return () => {
       this.#raw = this.#raw.filter((other) => other !== listener);
+      this.#rawErrors = this.#rawErrors.filter((other) => other !== errors);
     };
+  }
+
+  /** Tells the listeners of an ICMP error. */
+  tellError(packet: Packet, type: number, code: number, info: number): void {
+    for (const listener of this.#rawErrors) listener(packet, type, code, info);
   }
 
   /** Shows a datagram to the listeners; whether one of them wants it. */

@@ -27,6 +27,7 @@ import { BlockingCalls } from './blocking.ts';
 import { addCoreSettings, type CoreSettings } from './core-settings.ts';
 import { Epoll, type EpollEvent } from './epoll.ts';
 import { FdTable } from './fd-table.ts';
+import { Forwarder } from './forward.ts';
 import { HostGroups } from './memberships.ts';
 import { intBytes, Message } from './message.ts';
 import { type PollEntry, pollFiles } from './poll.ts';
@@ -60,6 +61,8 @@ export class SocketLayer {
   readonly groups: HostGroups;
   readonly ephemeral: EphemeralPorts;
   readonly budget: ReceiveBudget;
+  /** Offers flows that no socket wants. */
+  readonly forwarder: Forwarder;
   /** The calls that wait. */
   readonly blocking: BlockingCalls;
   /** Keyed for ephemeral ports; protocols make their own for other purposes. */
@@ -79,6 +82,7 @@ export class SocketLayer {
     this.ephemeral = new EphemeralPorts(entropy.fork(), sysctl);
     this.portHash = SipHash.random(entropy);
     this.budget = new ReceiveBudget(machine.pool);
+    this.forwarder = new Forwarder(this);
     this.blocking = new BlockingCalls(this);
   }
 
@@ -293,6 +297,7 @@ export class SocketLayer {
   /** Ends everything: calls that wait return `-EINTR`, all descriptors are closed. */
   closeAll(): void {
     this.blocking.close();
+    this.forwarder.setHandler(null);
     for (const fd of this.files.numbers()) this.close(fd);
   }
 

@@ -1,0 +1,183 @@
+import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
+import { ENOMEM } from '../../device/errno.ts';
+import { checksum } from '../../device/memory/checksum.ts';
+import { CHECKSUM_PARTIAL, CHECKSUM_UNNECESSARY, type Packet } from '../../device/memory/packet.ts';
+import type { NetDevice } from '../../device/netdevice/netdevice.ts';
+import { MIB } from '../counters.ts';
+import type { IpContext } from '../ip/context.ts';
+import type { Path } from '../ip/path.ts';
+import type { IpProtocol } from '../ip/protocols.ts';
+import type { Forwarder } from '../socket/forward.ts';
+import { RTN_BROADCAST, RTN_MULTICAST } from '../wire/address.ts';
+import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH } from '../wire/icmp.ts';
+import {
+  IP_DESTINATION,
+  IP_SOURCE,
+  IP_TTL,
+  IPPROTO_UDP,
+  ipv4HeaderLength,
+  pseudoHeaderSum,
+} from '../wire/ipv4.ts';
+import { UDP_CHECKSUM, UDP_DESTINATION, UDP_HLEN, UDP_LENGTH, UDP_SOURCE } from '../wire/udp.ts';
+import type { UdpTable } from './table.ts';
+import type { UdpSocket } from './udp-socket.ts';
+
+/** Shorter than its header, or than the header says. */
+export const DROP_UDP_TRUNCATED: number = dropReason('udp_truncated');
+/** The checksum is wrong. */
+export const DROP_UDP_CHECKSUM: number = dropReason('udp_checksum');
+/** Nobody has the port. */
+export const DROP_UDP_NO_SOCKET: number = dropReason('udp_no_socket');
+/** To all or to a group, and nobody has the port. */
+export const DROP_UDP_IGNORED_MULTI: number = dropReason('udp_ignored_multi');
+/** The socket's receive buffer is full. */
+export const DROP_UDP_RCVBUF: number = dropReason('udp_rcvbuf');
+/** The receive buffers of all sockets together are full. */
+export const DROP_UDP_MEMORY: number = dropReason('udp_memory');
+/** Its TTL is below what the socket takes (IP_MINTTL). */
+export const DROP_UDP_MIN_TTL: number = dropReason('udp_min_ttl');
+
+/** Receives datagrams (Linux: `__udp4_lib_rcv`). Up to the socket's queue nothing is allocated or copied. */
+export class UdpInput implements IpProtocol {
+  readonly #context: IpContext;
+  readonly #table: UdpTable;
+  readonly #forwarder: Forwarder;
+
+  constructor(context: IpContext, table: UdpTable, forwarder: Forwarder) {
+    this.#context = context;
+    this.#table = table;
+    this.#forwarder = forwarder;
+  }
+
+  receive(received: Packet, dev: NetDevice, path: Path): void {
+    const { mib, machine, ns } = this.#context;
+    let packet = received;
+    if (packet.payloadLength > 0) {
+      const linear = machine.pool.copy(packet);
+      packet.release();
+      if (linear === null) {
+        ns.drops.add(DROP_POOL_EXHAUSTED);
+        return;
+      }
+      packet = linear;
+    }
+    const at = packet.start;
+    const { view } = packet.pool;
+    const bytes = packet.end - at;
+    const length = bytes < UDP_HLEN ? 0 : view.getUint16(at + UDP_LENGTH);
+    // A super-segment may be longer than its header can say.
+    const right = packet.gsoSize > 0 ? bytes >= UDP_HLEN : length >= UDP_HLEN && length <= bytes;
+    if (!right) {
+      this.#refuse(packet, dev, DROP_UDP_TRUNCATED);
+      return;
+    }
+    if (packet.gsoSize === 0) packet.trim(length);
+    const source = view.getUint32(packet.network + IP_SOURCE);
+    const destination = view.getUint32(packet.network + IP_DESTINATION);
+    if (!this.#sumIsRight(packet, source, destination)) {
+      mib.add(MIB.UdpInCsumErrors);
+      this.#refuse(packet, dev, DROP_UDP_CHECKSUM);
+      return;
+    }
+    const sourcePort = view.getUint16(at + UDP_SOURCE);
+    const destinationPort = view.getUint16(at + UDP_DESTINATION);
+    if (path.type === RTN_MULTICAST || path.type === RTN_BROADCAST) {
+      this.#deliverToMany(packet, dev, path, source, sourcePort, destination, destinationPort);
+      return;
+    }
+    const socket = this.#table.find(destination, destinationPort, source, sourcePort, dev.ifindex);
+    if (socket !== null) {
+      this.#enqueue(socket, packet, dev);
+      return;
+    }
+    const forwarder = this.#forwarder;
+    if (
+      forwarder.active &&
+      forwarder.offer(IPPROTO_UDP, packet, dev, path, destination, destinationPort, source, sourcePort)
+    )
+      return;
+    mib.add(MIB.UdpNoPorts);
+    this.unreachable(packet, path);
+    dev.drop(packet, DROP_UDP_NO_SOCKET);
+  }
+
+  /** Tells the sender that nobody has the port. */
+  unreachable(packet: Packet, path: Path): void {
+    const { icmp, ip } = this.#context;
+    icmp.error(packet, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, path, ip.input.options.current);
+  }
+
+  /** Linux: `__udp4_lib_err`. What is quoted went from `source` to `destination`. */
+  error(packet: Packet, type: number, code: number, info: number): void {
+    const { view } = packet.pool;
+    const at = packet.start;
+    const transport = at + ipv4HeaderLength(view, at);
+    const socket = this.#table.find(
+      view.getUint32(at + IP_SOURCE),
+      view.getUint16(transport + UDP_SOURCE),
+      view.getUint32(at + IP_DESTINATION),
+      view.getUint16(transport + UDP_DESTINATION),
+      packet.ifindex,
+    );
+    if (socket === null) {
+      this.#context.mib.add(MIB.IcmpInErrors);
+      return;
+    }
+    socket.icmpError(packet, type, code, info, UDP_HLEN);
+  }
+
+  #enqueue(socket: UdpSocket, packet: Packet, dev: NetDevice): void {
+    if (socket.minTtl > packet.pool.view.getUint8(packet.network + IP_TTL)) {
+      dev.drop(packet, DROP_UDP_MIN_TTL);
+      return;
+    }
+    const result = socket.enqueue(packet);
+    if (result === 0) return;
+    const { mib } = this.#context;
+    const full = result === -ENOMEM;
+    mib.add(full ? MIB.UdpRcvbufErrors : MIB.UdpMemErrors);
+    this.#refuse(packet, dev, full ? DROP_UDP_RCVBUF : DROP_UDP_MEMORY);
+  }
+
+  /** Linux: `__udp4_lib_mcast_deliver`: everybody who wants it gets it. */
+  #deliverToMany(
+    packet: Packet,
+    dev: NetDevice,
+    path: Path,
+    source: number,
+    sourcePort: number,
+    destination: number,
+    destinationPort: number,
+  ): void {
+    const users = this.#table.ports.users(destinationPort);
+    const multicast = path.type === RTN_MULTICAST;
+    let wanted = 0;
+    for (let i = users.length - 1; i >= 0; i--) {
+      const socket = users[i]!;
+      if (!this.#table.wants(socket, destination, source, sourcePort, dev.ifindex, multicast)) continue;
+      wanted++;
+      this.#enqueue(socket, packet.retain(), dev);
+    }
+    if (wanted > 0) {
+      packet.release();
+      return;
+    }
+    this.#context.mib.add(MIB.UdpIgnoredMulti);
+    dev.drop(packet, DROP_UDP_IGNORED_MULTI);
+  }
+
+  /** No checksum is a right one (RFC 768); what the device or this host vouches for is not summed. */
+  #sumIsRight(packet: Packet, source: number, destination: number): boolean {
+    if (packet.checksum === CHECKSUM_UNNECESSARY || packet.checksum === CHECKSUM_PARTIAL) return true;
+    const at = packet.start;
+    if (packet.pool.view.getUint16(at + UDP_CHECKSUM) === 0) return true;
+    const length = packet.end - at;
+    const pseudo = pseudoHeaderSum(source, destination, IPPROTO_UDP, length);
+    return checksum(packet.pool, at, length, pseudo) === 0;
+  }
+
+  #refuse(packet: Packet, dev: NetDevice, reason: number): void {
+    this.#context.mib.add(MIB.UdpInErrors);
+    dev.drop(packet, reason);
+  }
+}
