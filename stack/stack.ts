@@ -32,9 +32,14 @@ import {
   validateStackOptions,
 } from './options.ts';
 import { routeConfig } from './route-options.ts';
+import type { FlowHandler } from './socket/forward.ts';
+import { SocketLayer } from './socket/layer.ts';
+import { PacketSockets } from './socket/packet-sockets.ts';
+import { RawSockets } from './socket/raw-sockets.ts';
 import { linkForwarding } from './sysctl/forwarding.ts';
 import { addIpv4Settings, type Ipv4Settings } from './sysctl/ipv4-settings.ts';
 import { SysctlTable } from './sysctl/table.ts';
+import { Udp } from './udp/udp.ts';
 import type { Ipv4 } from './wire/address.ts';
 
 /** Makes a stack with its loopback device up. Throws a `NetError` that names the option when one is wrong. */
@@ -75,6 +80,9 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly arp: Arp;
   readonly ip: IpLayer;
   readonly icmp: Icmp;
+  /** The system calls of its sockets. */
+  readonly sockets: SocketLayer;
+  readonly udp: Udp;
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
@@ -98,6 +106,10 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.arp = new Arp(this, options.arp);
     this.ip = new IpLayer(this);
     this.icmp = new Icmp(this);
+    this.sockets = new SocketLayer(this);
+    this.udp = new Udp(this.sockets);
+    new RawSockets(this.sockets).register();
+    new PacketSockets(this.sockets).register();
     this.addresses.start();
     this.fib.start();
     this.ip.start();
@@ -223,6 +235,14 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     return ping;
   }
 
+  /**
+   * Offers every new flow, to any address and port, that no socket wants: `handler` accepts, rejects or drops it, at once or later. Null
+   * ends it. Traffic to other hosts' addresses must be routed here.
+   */
+  forward(handler: FlowHandler | null): void {
+    this.sockets.forwarder.setHandler(handler);
+  }
+
   counters(): StackCounters {
     const mib = this.mib.toJSON();
     mib.IpForwarding = this.settings.ipForward.value === 1 ? FORWARDING : NOT_FORWARDING;
@@ -235,6 +255,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     for (const ping of this.#pings) ping.stop();
+    this.sockets.closeAll();
     for (const dev of [...this.ns.devices].reverse()) unregisterDevice(dev);
     this.arp.close();
     this.ip.close();

@@ -15,6 +15,11 @@ export class PacketSockets implements NotifierBlock<NetdevInfo> {
 
   constructor(layer: SocketLayer) {
     this.#layer = layer;
+  }
+
+  /** Makes `AF_PACKET` a family that can be asked for. */
+  register(): void {
+    const layer = this.#layer;
     for (const type of [SOCK_RAW, SOCK_DGRAM]) {
       const make = (_layer: SocketLayer, protocol: number): PacketSocket =>
         new PacketSocket(layer, this, type, protocol);

@@ -14,6 +14,11 @@ export class RawSockets {
 
   constructor(layer: SocketLayer) {
     this.#layer = layer;
+  }
+
+  /** Makes `SOCK_RAW` a kind that can be asked for. */
+  register(): void {
+    const layer = this.#layer;
     layer.addProtocol(SOCK_RAW, 0, (_layer, protocol) => new RawSocket(layer, this, protocol));
   }
 
