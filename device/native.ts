@@ -97,7 +97,6 @@ export const IFF_TAP = 0x2;
 /** Comes up without carrier. */
 export const IFF_NO_CARRIER = 0x40;
 export const IFF_MULTI_QUEUE = 0x100;
-export const IFF_PERSIST = 0x800;
 /** No four bytes of protocol information in front of a frame. */
 export const IFF_NO_PI = 0x1000;
 /** A virtio network header in front of each frame. */

@@ -27,7 +27,7 @@ export function benchCommand(): Command {
     .argument('[names...]', `benchmarks whose name starts so: ${Object.keys(SUITES).join(', ')}`)
     .option('--json', 'one object a line')
     .option('--compare <file>', 'set each result beside an earlier one, written with --json')
-    .option('--rounds <n>', 'rounds a benchmark, at least 5', rounds, 7)
+    .option('--rounds <n>', 'rounds a benchmark, at least 5', rounds, 15)
     .action(async (names: string[], options: Options) => {
       process.exitCode = await bench(names, options);
     });
