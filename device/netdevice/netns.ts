@@ -9,6 +9,7 @@ import { ETH_P_8021AD, ETH_P_8021Q } from '../frame/ethernet.ts';
 import { VLAN_HLEN, VLAN_ID_MASK, VLAN_TCI, VLAN_TYPE } from '../frame/vlan.ts';
 import type { Machine } from '../machine.ts';
 import { PACKET_OTHERHOST, type Packet } from '../memory/packet.ts';
+import type { Entropy } from '../random.ts';
 import type { NetdevInfo } from './netdev-info.ts';
 import type { NetDevice } from './netdevice.ts';
 import { NotifierChain } from './notifier.ts';
@@ -29,6 +30,8 @@ const BUCKETS = 16;
 export class Netns {
   readonly machine: Machine;
   readonly name: string;
+  /** A stream of its own: what one namespace draws never disturbs another's. */
+  readonly entropy: Entropy;
   /** The namespace's netdev chain; runs before the machine's. */
   readonly chain: NotifierChain<NetdevInfo>;
   /** Link, address, route and neighbour messages, in netlink's order. */
@@ -51,6 +54,7 @@ export class Netns {
   constructor(machine: Machine, name = '') {
     this.machine = machine;
     this.name = name;
+    this.entropy = machine.entropy.fork();
     this.chain = new NotifierChain(machine.fault);
     this.chain.runRemovedSuccessor = machine.compat.notifierRunsRemovedSuccessor;
     this.messages = new RtBus(machine.fault);

@@ -43,9 +43,9 @@ export class IcmpErrors {
   readonly #none = new IpOptions();
 
   constructor(context: IpContext) {
-    const { settings, machine } = context;
+    const { settings, machine, ns } = context;
     this.#context = context;
-    this.limit = new IcmpRateLimit(settings, machine.entropy.fork(), machine.clock.now());
+    this.limit = new IcmpRateLimit(settings, ns.entropy.fork(), machine.clock.now());
   }
 
   /**

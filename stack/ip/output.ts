@@ -83,7 +83,7 @@ export class IpOutput {
 
   constructor(context: IpContext) {
     this.#context = context;
-    this.identification = new Identification(context.machine.entropy.fork());
+    this.identification = new Identification(context.ns.entropy.fork());
     this.#optionsContext = {
       received: false,
       specificDestination: () => 0,

@@ -22,7 +22,7 @@ export class PingRegistry {
 
   constructor(context: IpContext) {
     this.#context = context;
-    this.#next = context.machine.entropy.below(IDENTIFIERS);
+    this.#next = context.ns.entropy.below(IDENTIFIERS);
   }
 
   /** An identifier that is not in use; `-EAGAIN` when all are. */

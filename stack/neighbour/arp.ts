@@ -60,7 +60,7 @@ export class Arp implements NeighbourSeam {
 
   constructor(inet: Inet, options: ArpOptions = {}) {
     const { machine, ns, mib, sysctl, neteventChain } = inet;
-    const entropy = machine.entropy.fork();
+    const entropy = ns.entropy.fork();
     this.#inet = inet;
     this.output = new ArpOutput(inet);
     this.ops = new ArpOps(inet, this.output);

@@ -122,7 +122,7 @@ export class Forwarder {
   /** Lets a transport take part. */
   addProtocol(protocol: number, acceptor: FlowAcceptor): void {
     this.#acceptors.set(protocol, acceptor);
-    this.#pending.set(protocol, new FlowTable(this.layer.context.machine.entropy.fork()));
+    this.#pending.set(protocol, new FlowTable(this.layer.context.ns.entropy.fork()));
   }
 
   /** Offers new flows to `handler`; null: no longer, and those that wait are dropped. */

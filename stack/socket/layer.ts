@@ -73,8 +73,8 @@ export class SocketLayer {
   readonly #buffers: (Uint8Array | null)[] = [null];
 
   constructor(context: IpContext) {
-    const { machine, sysctl } = context;
-    const entropy = machine.entropy.fork();
+    const { machine, ns, sysctl } = context;
+    const entropy = ns.entropy.fork();
     this.context = context;
     this.core = addCoreSettings(sysctl);
     this.files = new FdTable(this.core.nrOpen);

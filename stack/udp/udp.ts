@@ -17,7 +17,7 @@ export class Udp {
   constructor(layer: SocketLayer) {
     const { context, forwarder } = layer;
     this.layer = layer;
-    this.table = new UdpTable(layer.ephemeral, context.machine.entropy.fork());
+    this.table = new UdpTable(layer.ephemeral, context.ns.entropy.fork());
     this.input = new UdpInput(context, this.table, forwarder);
     this.output = new UdpOutput(context);
     context.ip.protocols.add(IPPROTO_UDP, this.input);

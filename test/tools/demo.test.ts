@@ -11,9 +11,9 @@ import { Network } from '../../tools/demo/network.ts';
 
 const CLI = fileURLToPath(new URL('../../tools/cli.js', import.meta.url));
 /** With this seed the peer's neighbour entry is doubted within the cap. */
-const SEED = 5;
+const SEED = 1;
 /** With this one it is not. */
-const LONG_SEED = 1;
+const LONG_SEED = 5;
 
 function folder(t: Test): string {
   const path = mkdtempSync(join(tmpdir(), 'tapir-demo-'));
@@ -69,17 +69,17 @@ t.test('silent: the peer finds the machine when it doubts its own table, and not
     '0.0 vm eth0: CHANGE (carrier off, operstate DOWN)',
     '50.0 vm arrives at port 2, whose cable is lit',
     '50.0 vm eth0: CHANGE (carrier on, operstate UP)',
-    '16199.4 peer neighbour 192.0.2.10: STALE',
-    '21200.0 peer sends ARP to 02:00:00:00:00:0a: Request who-has 192.0.2.10 tell 192.0.2.1',
-    '21200.0 peer neighbour 192.0.2.10: PROBE',
-    '22200.0 peer sends ARP to 02:00:00:00:00:0a: Request who-has 192.0.2.10 tell 192.0.2.1',
-    '23200.0 peer sends ARP to 02:00:00:00:00:0a: Request who-has 192.0.2.10 tell 192.0.2.1',
-    '24200.0 peer neighbour 192.0.2.10: FAILED',
-    '24200.0 peer sends ARP to all: Request who-has 192.0.2.10 tell 192.0.2.1',
-    '24200.2 vm sends ARP to 02:00:00:00:00:01: Reply 192.0.2.10 is-at 02:00:00:00:00:0a',
-    '24200.3 switch FDB: vm moved from port 1 to port 2',
-    '24200.4 peer neighbour 192.0.2.10: REACHABLE',
-    '24200.8 peer has an answer again, 24220.4 ms after the last one',
+    '13109.4 peer neighbour 192.0.2.10: STALE',
+    '18120.0 peer sends ARP to 02:00:00:00:00:0a: Request who-has 192.0.2.10 tell 192.0.2.1',
+    '18120.0 peer neighbour 192.0.2.10: PROBE',
+    '19120.0 peer sends ARP to 02:00:00:00:00:0a: Request who-has 192.0.2.10 tell 192.0.2.1',
+    '20120.0 peer sends ARP to 02:00:00:00:00:0a: Request who-has 192.0.2.10 tell 192.0.2.1',
+    '21120.0 peer neighbour 192.0.2.10: FAILED',
+    '21120.0 peer sends ARP to all: Request who-has 192.0.2.10 tell 192.0.2.1',
+    '21120.2 vm sends ARP to 02:00:00:00:00:01: Reply 192.0.2.10 is-at 02:00:00:00:00:0a',
+    '21120.3 switch FDB: vm moved from port 1 to port 2',
+    '21120.4 peer neighbour 192.0.2.10: REACHABLE',
+    '21120.8 peer has an answer again, 21140.4 ms after the last one',
   ]);
   t.match(demo.silent, { capped: false, fdb: { before: 'port 1', carrierUp: 'port 1', after: 'port 2' } });
   t.end();
@@ -147,16 +147,16 @@ t.test('the same seed: the same text and the same bytes; another seed: others', 
     t.strictSame([status, stderr], [0, ''], args.slice(1).join(' '));
     return [stdout.replaceAll(file, 'FILE'), readFileSync(file)];
   };
-  const [text, bytes] = demo(7, 'a');
-  const [sameText, sameBytes] = demo(7, 'b');
-  const [otherText, otherBytes] = demo(8, 'c');
+  const [text, bytes] = demo(4, 'a');
+  const [sameText, sameBytes] = demo(4, 'b');
+  const [otherText, otherBytes] = demo(13, 'c');
   t.equal(sameText, text);
   t.ok(sameBytes.equals(bytes), 'captures are byte-identical');
   t.not(otherText, text);
   t.notOk(otherBytes.equals(bytes));
   t.match(text, /\n {2}outage +\d+\.\d s +80 ms\n/);
   t.match(text, /\nCapture of both runs: FILE\n$/);
-  const json = JSON.parse(demo(7, 'd', '--json')[0]) as Record<string, object>;
+  const json = JSON.parse(demo(4, 'd', '--json')[0]) as Record<string, object>;
   t.match(json, {
     silent: { outageMs: Number, capped: false },
     notified: { outageMs: 80.4, capped: false },

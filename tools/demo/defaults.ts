@@ -1,6 +1,6 @@
 /** What both kinds of demo have in common, times in milliseconds. */
 export const DEMO = {
-  seed: 5,
+  seed: 1,
   /** Between two echo requests of the peer. */
   intervalMs: 20,
   /** For which the peer pings before the machine moves. */
