@@ -82,7 +82,7 @@ t.test('every truncation of every kind', (t) => {
       try {
         world.receive(frame.subarray(0, length));
       } catch (error) {
-        t.fail(`${name} cut to ${length} bytes threw ${error}`, {
+        t.fail(`${name} cut to ${length} bytes threw ${String(error)}`, {
           frame: frame.subarray(0, length).toString('hex'),
         });
       }
@@ -106,7 +106,7 @@ t.test(`${MUTATIONS} mutations, seed ${SEED}`, (t) => {
     try {
       world.receive(frame);
     } catch (error) {
-      t.fail(`mutation ${i} of ${specimen.name} threw ${error}`, {
+      t.fail(`mutation ${i} of ${specimen.name} threw ${String(error)}`, {
         seed: SEED,
         frame: frame.toString('hex'),
       });

@@ -13,7 +13,7 @@ export interface AnswerTarget {
   readonly link: TapLink;
   readonly mib: Mib;
   /** Puts `count` requests for our address into the link's queue. */
-  ask(count: number): void;
+  readonly ask: (count: number) => void;
 }
 
 /** ARP requests answered: read, parsed, answered in place, written back; beside `fs.read` and `fs.write` on the same TAP. */

@@ -21,7 +21,7 @@ const NOBODY = '192.0.2.3';
 export interface ArpBench {
   readonly rounds: number;
   /** Told each result as it is there. */
-  report(result: BenchResult): void;
+  readonly report: (result: BenchResult) => void;
 }
 
 /** The three ARP benchmarks, on a TAP in the namespace that we are in, or on a veth pair where none can be opened. */

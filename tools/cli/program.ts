@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { benchCommand } from '../bench/index.ts';
+import { packetdrillCommand } from '../packetdrill/index.ts';
 import { addressCommand } from './address.ts';
 import { captureCommand } from './capture.ts';
 import { demoCommand } from './demo.ts';
@@ -37,6 +38,7 @@ export function buildProgram(): Command {
     upCommand(),
     demoCommand(),
     benchCommand(),
+    packetdrillCommand(),
   ])
     program.addCommand(command);
   return program;

@@ -220,7 +220,10 @@ t.test('ephemeral ports: within the range, none reserved, all of them before giv
     taken.push(port);
     table.add(user({ localPort: port }));
   }
-  t.strictSame(taken.toSorted(), [1000, 1001, 1002, 1004, 1007, 1008, 1009]);
+  t.strictSame(
+    taken.toSorted((a, b) => a - b),
+    [1000, 1001, 1002, 1004, 1007, 1008, 1009],
+  );
   t.ok(
     taken.slice(0, 3).every((port) => port % 2 === 1),
     'a bind takes odd ones first, which connections avoid',
@@ -247,7 +250,10 @@ t.test('ports of connections: two hashes, even ones first, each next one further
   t.not(next(2, 99_999) - second, next(1, 1000) - second, 'another destination has another counter');
   sysctl.set('net.ipv4.ip_local_port_range', '2000 2003');
   const all = [next(1, 5), next(1, 5), next(1, 5), next(1, 5)];
-  t.strictSame(all.toSorted(), [2000, 2001, 2002, 2003]);
+  t.strictSame(
+    all.toSorted((a, b) => a - b),
+    [2000, 2001, 2002, 2003],
+  );
   t.equal(next(1, 5), -EADDRNOTAVAIL);
   t.end();
 });
