@@ -1,5 +1,7 @@
 import type { FlowAcceptor, OfferedFlow } from '../socket/forward.ts';
 import type { Socket } from '../socket/socket.ts';
+import { RTN_LOCAL } from '../wire/address.ts';
+import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH } from '../wire/icmp.ts';
 import type { Udp } from './udp.ts';
 import { UdpSocket } from './udp-socket.ts';
 
@@ -25,7 +27,10 @@ export class UdpFlows implements FlowAcceptor {
   }
 
   reject(flow: OfferedFlow): void {
-    this.#udp.input.unreachable(flow.packet, flow.path);
+    const { icmp, routes } = this.#udp.layer.context;
+    // Of an address that is not this host's nothing can come, so the error comes from here, as a router's would.
+    const path = routes.addressType(flow.local) === RTN_LOCAL ? flow.path : null;
+    icmp.error(flow.packet, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, path);
     flow.packet.release();
   }
 }

@@ -97,14 +97,9 @@ export class UdpInput implements IpProtocol {
     )
       return;
     mib.add(MIB.UdpNoPorts);
-    this.unreachable(packet, path);
-    dev.drop(packet, DROP_UDP_NO_SOCKET);
-  }
-
-  /** Tells the sender that nobody has the port. */
-  unreachable(packet: Packet, path: Path): void {
     const { icmp, ip } = this.#context;
     icmp.error(packet, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, path, ip.input.options.current);
+    dev.drop(packet, DROP_UDP_NO_SOCKET);
   }
 
   /** Linux: `__udp4_lib_err`. What is quoted went from `source` to `destination`. */
