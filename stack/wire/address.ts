@@ -50,9 +50,9 @@ export function isLoopback(address: Ipv4): boolean {
   return address >>> 24 === 127;
 }
 
-/** 0.0.0.0/8 (Linux: `ipv4_is_zeronet`). */
+/** 0.0.0.0 and, as in Linux, nothing else of 0.0.0.0/8 (`ipv4_is_zeronet`). */
 export function isZeronet(address: Ipv4): boolean {
-  return address >>> 24 === 0;
+  return address === 0;
 }
 
 /** 169.254.0.0/16 (Linux: `ipv4_is_linklocal_169`). */

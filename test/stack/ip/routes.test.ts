@@ -78,7 +78,7 @@ t.test('output: where packets of ours go', (t) => {
     [out(stack, '8.8.8.8', '9.9.9.9'), 'EINVAL'],
     [out(stack, '8.8.8.8', '224.0.0.1'), 'EINVAL'],
     [out(stack, '8.8.8.8', '127.0.0.1'), 'EINVAL'],
-    [out(stack, '0.1.2.3'), 'EINVAL'],
+    [out(stack, '0.1.2.3'), 'unicast dev tun0 via 192.0.2.254 src 192.0.2.1'],
     [out(stack, '8.8.8.8', '0.0.0.0', 99), 'ENODEV'],
   ];
   for (const [seen, wanted] of rows) t.equal(seen, wanted);
@@ -196,7 +196,9 @@ t.test('input: for us, on, or refused', (t) => {
     ['192.0.2.1', '0.0.0.0', 'EINVAL'],
     ['192.0.2.1', '127.0.0.1', 'EINVAL'],
     ['127.0.0.1', '192.0.2.2', 'EINVAL'],
-    ['0.0.0.1', '192.0.2.2', 'EINVAL'],
+    ['0.0.0.1', '192.0.2.2', 'unreachable dev tun0 EHOSTUNREACH'],
+    ['192.0.2.1', '0.1.2.3', 'local dev lo'],
+    ['0.0.0.0', '192.0.2.2', 'EINVAL'],
     ['198.51.100.7', '192.0.2.2', 'unreachable dev tun0 EHOSTUNREACH'],
   ];
   for (const [to, from, wanted] of host) t.equal(at(to, from), wanted, `${from} > ${to}`);
