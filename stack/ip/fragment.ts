@@ -45,12 +45,20 @@ export function sendFragments(
     ns.drop(packet, DROP_IP_FRAG_NEEDED, path.dev);
     return -EMSGSIZE;
   }
-  if (packet.checksum === CHECKSUM_PARTIAL) completeChecksum(packet);
   const header = ipv4HeaderLength(view, at);
-  const most = (mtu - header) & ~7;
+  const room = mtu - header;
+  const most = room & ~7;
+  if (most <= 0) {
+    // A route's MTU may be too small for anything.
+    mib.add(MIB.IpFragFails);
+    ns.drop(packet, DROP_IP_FRAG_NEEDED, path.dev);
+    return -EMSGSIZE;
+  }
+  if (packet.checksum === CHECKSUM_PARTIAL) completeChecksum(packet);
   const total = packet.length - header;
   for (let done = 0; done < total; done += most) {
-    const size = Math.min(most, total - done);
+    const last = total - done <= room;
+    const size = last ? total - done : most;
     const fragment = machine.pool.alloc(header + size);
     if (fragment === null) {
       mib.add(MIB.IpFragFails);
@@ -61,7 +69,7 @@ export function sendFragments(
     copyBytes(packet.pool.u8, at, fragment.pool.u8, to, header);
     copyPacket(packet, header + done, size, fragment, to + header);
     if (done > 0) clearUncopiedOptions(fragment.pool.u8, to + IP_HLEN, header - IP_HLEN);
-    const more = (field & IP_MF) !== 0 || done + size < total ? IP_MF : 0;
+    const more = (field & IP_MF) !== 0 || !last ? IP_MF : 0;
     const out = fragment.pool.view;
     out.setUint16(to + IP_TOTAL_LENGTH, header + size);
     out.setUint16(to + IP_FRAGMENT, more | ((field & IP_OFFSET_MASK) + (done >>> 3)));
@@ -74,6 +82,7 @@ export function sendFragments(
     fragment.ifindex = packet.ifindex;
     mib.add(MIB.IpFragCreates);
     context.ip.output.finish(fragment, path, destination);
+    if (last) break;
   }
   mib.add(MIB.IpFragOKs);
   packet.release();

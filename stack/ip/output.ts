@@ -196,15 +196,9 @@ export class IpOutput {
   /** The same with an MTU of the caller's, in bytes: for packets that pass, which learned MTUs don't concern. */
   transmitWithin(packet: Packet, path: Path, destination: Ipv4, mtu: number, loop = true): number {
     const context = this.#context;
-    const { mib } = context;
-    const bytes = packet.length;
-    mib.add(MIB.IpOutTransmits);
-    mib.add(MIB.IpExtOutOctets, bytes);
     if (path.type === RTN_BROADCAST) {
-      mib.add(MIB.IpExtOutBcastPkts);
       this.#loopBack(packet, path);
     } else if (path.type === RTN_MULTICAST) {
-      mib.add(MIB.IpExtOutMcastPkts);
       if (loop && inetDevice(path.dev)?.groups.has(destination) === true) this.#loopBack(packet, path);
       if (packet.pool.view.getUint8(packet.start + IP_TTL) === 0) {
         // Such a one is for this host only (Linux: `ip_mc_output`).
@@ -212,18 +206,35 @@ export class IpOutput {
         return 0;
       }
     }
-    if (bytes > mtu && packet.gsoSize === 0) return sendFragments(context, packet, path, destination, mtu);
+    if (packet.length > mtu && packet.gsoSize === 0)
+      return sendFragments(context, packet, path, destination, mtu);
     return this.finish(packet, path, destination);
   }
 
   /** Hands a datagram that fits to its neighbour (Linux: `ip_finish_output2`). */
   finish(packet: Packet, path: Path, destination: Ipv4): number {
+    this.#count(packet, path);
     const neighbour = this.#context.arp.nextHop(path.dev, path.gateway !== 0 ? path.gateway : destination);
     if (neighbour === null) {
       this.#context.mib.add(MIB.IpOutDiscards);
       return this.#refuse(packet, DROP_IP_NO_NEIGHBOUR, -ENOBUFS);
     }
     return neighbour.output(packet);
+  }
+
+  /** Each fragment counts for itself. */
+  #count(packet: Packet, path: Path): void {
+    const { mib } = this.#context;
+    const bytes = packet.length;
+    mib.add(MIB.IpOutTransmits);
+    mib.add(MIB.IpExtOutOctets, bytes);
+    if (path.type === RTN_MULTICAST) {
+      mib.add(MIB.IpExtOutMcastPkts);
+      mib.add(MIB.IpExtOutMcastOctets, bytes);
+    } else if (path.type === RTN_BROADCAST) {
+      mib.add(MIB.IpExtOutBcastPkts);
+      mib.add(MIB.IpExtOutBcastOctets, bytes);
+    }
   }
 
   /** What is sent to all is also for this host (Linux: `ip_mc_output`, `dev_loopback_xmit`). */

@@ -24,6 +24,8 @@ interface Piece {
   /** First byte of the payload that it holds, and the one behind it. */
   readonly begin: number;
   readonly end: number;
+  /** It came when the piece before it was the last one, and is of one run with it. */
+  readonly joined: boolean;
 }
 
 /** The fragments of one datagram (Linux: `struct ipq`). */
@@ -81,7 +83,7 @@ export class ReassemblyQueue {
 
   /**
    * Adds a fragment that holds the payload's bytes from `begin` up to `end`, and takes the packet only if it answers
-   * {@link FRAGMENT_TAKEN}. A fragment wholly inside what is there is a duplicate; any other overlap condemns the datagram
+   * {@link FRAGMENT_TAKEN}. A fragment wholly inside one run is a duplicate; any other overlap condemns the datagram
    * (Linux: `inet_frag_queue_insert`).
    */
   add(packet: Packet, begin: number, end: number, last: boolean): FragmentVerdict {
@@ -100,7 +102,7 @@ export class ReassemblyQueue {
     const after = this.pieces[at];
     if ((before !== undefined && before.end > begin) || (after !== undefined && after.begin < end))
       return FRAGMENT_OVERLAPS;
-    this.pieces.splice(at, 0, { packet, begin, end });
+    this.pieces.splice(at, 0, { packet, begin, end, joined: after === undefined && before?.end === begin });
     this.have += end - begin;
     this.memory += packet.limit - packet.base;
     return FRAGMENT_TAKEN;
@@ -132,14 +134,14 @@ export class ReassemblyQueue {
     return low;
   }
 
-  /** Whether a run of adjoining pieces holds all of `begin` to `end`; `at`: the first piece behind `begin`. */
+  /** Whether one run, of pieces that were each added behind the last one, holds all of `begin` to `end`; `at`: the first piece behind `begin`. */
   #covers(at: number, begin: number, end: number): boolean {
     const piece = this.pieces[at - 1];
     if (piece === undefined || piece.end <= begin) return false;
     let reach = piece.end;
     for (let i = at; reach < end; i++) {
       const next = this.pieces[i];
-      if (next === undefined || next.begin !== reach) return false;
+      if (next === undefined || !next.joined) return false;
       reach = next.end;
     }
     return true;

@@ -196,7 +196,7 @@ export class Reassembly {
       const tos = first.pool.view.getUint8(first.network + IP_TOS) & IPTOS_RT_MASK;
       const path = routes.input(queue.destination, queue.source, tos, queue.dev);
       if (typeof path !== 'number' && path.type === RTN_LOCAL)
-        icmp.error(first, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0, path);
+        icmp.error(first, ICMP_TIME_EXCEEDED, ICMP_EXC_FRAGTIME, 0, path, queue.options);
     }
     this.#kill(queue, DROP_FRAG_TIMEOUT);
   }

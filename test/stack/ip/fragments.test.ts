@@ -165,6 +165,26 @@ t.test('overlap: inside what is there is a duplicate, any other condemns the dat
     ]),
     `gone, ip_frag_overlap 3, overlaps 1, ${nothing}`,
   );
+  t.equal(
+    outcome([
+      [0, 8, true],
+      [8, 8, true],
+      [16, 8, true],
+      [0, 16, true],
+    ]),
+    `waits, ip_frag_duplicate 1, ${nothing}`,
+    'in order they are one run',
+  );
+  t.equal(
+    outcome([
+      [0, 8, true],
+      [16, 8, true],
+      [8, 8, true],
+      [0, 16, true],
+    ]),
+    `gone, ip_frag_overlap 4, overlaps 1, ${nothing}`,
+    'what fills a gap is a run of its own',
+  );
   t.end();
 });
 
@@ -272,6 +292,22 @@ t.test('after 30 s the rest is given up, and the sender hears of it if the first
   inject(stack, dev, fragment(0, 16, true, 3));
   on.clock.advance(1000);
   t.equal(stack.ip.reassembly.size, 0);
+  sent(link);
+  const recorded = datagram({
+    id: 4,
+    fragment: MF,
+    protocol: 17,
+    options: [7, 7, 4, 0, 0, 0, 0, 0],
+    payload: Buffer.alloc(16),
+  });
+  inject(stack, dev, recorded);
+  on.clock.advance(1000);
+  const [error] = sent(link);
+  t.equal(
+    error?.subarray(20, 28).toString('hex'),
+    '070708c000020100',
+    'with the options of the first fragment',
+  );
   stack.close();
   t.equal(leftovers(on), '0 packets, 0 timers');
   t.end();
@@ -363,6 +399,29 @@ t.test('sending fragments: sizes, DF, and options that only the first carries', 
   t.equal(describe(error!), '192.0.2.1 > 192.0.2.2: ICMP 3/4 len 128 ttl 64');
   t.equal(error!.readUInt16BE(26), 68, 'with the MTU of the next hop');
   t.strictSame(drops(stack), { ip_frag_needed: 1 });
+  stack.close();
+  t.equal(leftovers(on), '0 packets, 0 timers');
+  t.end();
+});
+
+t.test('sending fragments: the last one may be longer than the others; each counts', (t) => {
+  const on = bench();
+  const { stack, dev } = rawStack(on);
+  stack.setSysctl('net.ipv4.ip_forward', 1);
+  const { link } = rawDevice(stack, { name: 'tun1', addresses: ['198.51.100.1/24'], mtu: 75 });
+  const forward = (destination: string, size: number): string[] => {
+    inject(stack, dev, datagram({ destination, protocol: 200, payload: Buffer.alloc(size) }));
+    return sent(link).map(describe);
+  };
+  const head = '192.0.2.2 > 198.51.100.7: proto 200 len';
+  t.strictSame(forward('198.51.100.7', 103), [`${head} 68 ttl 63 frag 0+`, `${head} 75 ttl 63 frag 48`]);
+  t.equal(stack.counters().mib.IpOutTransmits, 2);
+  t.equal(stack.counters().mib.IpExtOutOctets, 143);
+  t.equal(forward('198.51.100.7', 104).length, 3);
+  stack.addRoute({ to: '203.0.113.0/24', via: '198.51.100.7', attributes: { mtu: 27 } });
+  t.strictSame(forward('203.0.113.1', 40), [], 'no room for eight bytes');
+  t.strictSame(drops(stack), { ip_frag_needed: 1 });
+  t.equal(stack.counters().mib.IpFragFails, 1);
   stack.close();
   t.equal(leftovers(on), '0 packets, 0 timers');
   t.end();
