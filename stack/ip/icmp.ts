@@ -9,6 +9,8 @@ import {
   ICMP_DEST_UNREACH,
   ICMP_ECHO,
   ICMP_ECHOREPLY,
+  ICMP_EXT_ECHO,
+  ICMP_EXT_ECHOREPLY,
   ICMP_FRAG_NEEDED,
   ICMP_HLEN,
   ICMP_PARAMETERPROB,
@@ -38,6 +40,8 @@ export const DROP_ICMP_CHECKSUM: number = dropReason('icmp_checksum');
 export const DROP_ICMP_TRUNCATED: number = dropReason('icmp_truncated');
 /** Of a type that nobody knows. */
 export const DROP_ICMP_TYPE: number = dropReason('icmp_type');
+/** A PROBE message, which nobody here answers (Linux: unless `icmp_echo_enable_probe` is set), and which is no error. */
+export const DROP_ICMP_PROBE: number = dropReason('icmp_probe');
 /** Sent to all or to a group, which is not answered. */
 export const DROP_ICMP_BROADCAST: number = dropReason('icmp_broadcast');
 
@@ -129,6 +133,10 @@ export class Icmp {
     const type = packet.pool.view.getUint8(packet.start + ICMP_TYPE);
     const counter = IN_COUNTERS[type] ?? -1;
     if (counter >= 0) mib.add(counter);
+    if (type === ICMP_EXT_ECHO || type === ICMP_EXT_ECHOREPLY) {
+      dev.drop(packet, DROP_ICMP_PROBE);
+      return;
+    }
     if (type > NR_ICMP_TYPES) {
       this.refuse(packet, DROP_ICMP_TYPE, dev);
       return;

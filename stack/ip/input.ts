@@ -129,7 +129,7 @@ export class IpInput {
 
   /** Linux: `ip_rcv_finish`. */
   #route(packet: Packet, dev: NetDevice, header: number): void {
-    const { routes, mib } = this.#context;
+    const { routes } = this.#context;
     const { view } = packet.pool;
     const at = packet.network;
     const source = view.getUint32(at + IP_SOURCE);
@@ -141,15 +141,6 @@ export class IpInput {
         : routes.input(destination, source, tos, dev);
     if (typeof path === 'number') {
       dev.drop(packet, path === -EXDEV ? DROP_IP_RPFILTER : DROP_IP_MARTIAN);
-      return;
-    }
-    if (path.type === RTN_BROADCAST) mib.add(MIB.IpExtInBcastPkts);
-    else if (path.type === RTN_MULTICAST) mib.add(MIB.IpExtInMcastPkts);
-    else if (
-      (packet.packetType === PACKET_BROADCAST || packet.packetType === PACKET_MULTICAST) &&
-      inetDevice(dev)?.conf.values.drop_unicast_in_l2_multicast === 1
-    ) {
-      dev.drop(packet, DROP_IP_UNICAST_IN_L2_MULTICAST);
       return;
     }
     this.options.current.reset();
@@ -169,6 +160,20 @@ export class IpInput {
   }
 
   #follow(packet: Packet, dev: NetDevice, path: Path): void {
+    const { mib } = this.#context;
+    if (path.type === RTN_BROADCAST) {
+      mib.add(MIB.IpExtInBcastPkts);
+      mib.add(MIB.IpExtInBcastOctets, packet.length);
+    } else if (path.type === RTN_MULTICAST) {
+      mib.add(MIB.IpExtInMcastPkts);
+      mib.add(MIB.IpExtInMcastOctets, packet.length);
+    } else if (
+      (packet.packetType === PACKET_BROADCAST || packet.packetType === PACKET_MULTICAST) &&
+      inetDevice(dev)?.conf.values.drop_unicast_in_l2_multicast === 1
+    ) {
+      dev.drop(packet, DROP_IP_UNICAST_IN_L2_MULTICAST);
+      return;
+    }
     if (this.intercept !== null && (path.type === RTN_UNICAST || path.type === RTN_UNREACHABLE)) {
       const here = this.intercept(packet, dev);
       if (here !== null) {

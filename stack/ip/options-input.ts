@@ -148,11 +148,14 @@ export class OptionsInput implements OptionsContext {
       setAddress(bytes, route + bytes[route + 2]! - 5, recorded);
       options.changed = true;
     }
-    if (options.sourceRouteHit) this.#advance(packet, recorded);
-    if (options.timestampNeedsAddress) {
-      const stamps = at + options.timestamp;
-      setAddress(bytes, stamps + bytes[stamps + 2]! - 9, recorded);
-      options.changed = true;
+    if (options.sourceRouteHit) {
+      this.#advance(packet, recorded);
+      // Else the timestamp keeps the address that it got on arrival.
+      if (options.timestampNeedsAddress) {
+        const stamps = at + options.timestamp;
+        setAddress(bytes, stamps + bytes[stamps + 2]! - 9, recorded);
+        options.changed = true;
+      }
     }
     if (options.changed) setIpv4Checksum(packet.pool.view, at, ipv4HeaderLength(packet.pool.view, at));
   }

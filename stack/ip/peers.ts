@@ -30,9 +30,12 @@ export class Peer {
     return enough;
   }
 
-  /** Whether an error may be sent to it, one each `timeoutMs` (Linux: `inet_peer_xrlim_allow`). */
+  /**
+   * Whether an error may be sent to it, one each `timeoutMs` (Linux: `inet_peer_xrlim_allow`). The bucket is only cut to its
+   * size when time has passed, so that a limit of 0 leaves what {@link take} has just counted.
+   */
   allows(now: number, timeoutMs: number): boolean {
-    return this.take(now, timeoutMs, BURST_FACTOR * timeoutMs);
+    return this.take(now, timeoutMs, now === this.last ? Number.POSITIVE_INFINITY : BURST_FACTOR * timeoutMs);
   }
 }
 

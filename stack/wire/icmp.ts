@@ -64,6 +64,9 @@ export const ICMP_TIMESTAMP = 13;
 export const ICMP_TIMESTAMPREPLY = 14;
 export const ICMP_ADDRESS = 17;
 export const ICMP_ADDRESSREPLY = 18;
+/** PROBE (RFC 8335). */
+export const ICMP_EXT_ECHO = 42;
+export const ICMP_EXT_ECHOREPLY = 43;
 /** The highest type that is known (Linux: `NR_ICMP_TYPES`). */
 export const NR_ICMP_TYPES = 18;
 

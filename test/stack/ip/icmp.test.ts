@@ -105,7 +105,9 @@ t.test('bad messages: each drop has its name and counter', (t) => {
   const bad = Buffer.from(icmp(8, 0, 1));
   bad[3]! ^= 1;
   inject(stack, dev, datagram({ payload: bad }));
+  inject(stack, dev, datagram({ payload: icmp(41, 0, 1) }));
   inject(stack, dev, datagram({ payload: icmp(42, 0, 1) }));
+  inject(stack, dev, datagram({ payload: icmp(43, 0, 1) }));
   inject(stack, dev, datagram({ payload: icmp(3, 1, 0, Buffer.alloc(19)) }));
   inject(stack, dev, datagram({ payload: Buffer.from('ffff', 'hex') }));
   inject(stack, dev, datagram({ payload: icmp(3, 99, 0, datagram({ payload: icmp(8, 0, 1) })) }));
@@ -114,6 +116,7 @@ t.test('bad messages: each drop has its name and counter', (t) => {
     icmp_checksum: 1,
     icmp_truncated: 2,
     icmp_type: 1,
+    icmp_probe: 2,
     icmp_error_ignored: 1,
   });
   const { mib } = stack.counters();
@@ -223,6 +226,19 @@ t.test('rate limits: six for a host at once, fifty for all, refilled when empty'
   t.end();
 });
 
+t.test('icmp_ratelimit=0 leaves what a router allows for unreachable destinations', (t) => {
+  const on = bench();
+  const { stack, dev, link } = rawStack(on);
+  stack.setSysctl('net.ipv4.ip_forward', 1);
+  stack.setSysctl('net.ipv4.icmp_ratelimit', 0);
+  for (let i = 0; i < 8; i++)
+    inject(stack, dev, datagram({ destination: '8.8.8.8', protocol: 200, payload: DATA }));
+  t.equal(sent(link).length, 5, 'error_burst / error_cost');
+  stack.close();
+  t.equal(leftovers(on), '0 packets, 0 timers');
+  t.end();
+});
+
 t.test('options: malformed ones get a parameter problem that points at the byte', (t) => {
   const rows: [string, string, number][] = [
     ['length 0', '44000000', 20],
@@ -297,6 +313,33 @@ t.test('ping -R, ping -T: options are recorded on the way in and out', (t) => {
   t.equal(leftovers(on), '0 packets, 0 timers');
   t.end();
 });
+
+t.test(
+  'forwarding: a router records itself, but replaces the address of a timestamp only on a source route',
+  (t) => {
+    const on = bench();
+    const { stack, dev } = rawStack(on);
+    stack.setSysctl('net.ipv4.ip_forward', 1);
+    stack.setSysctl('net.ipv4.conf.all.accept_source_route', 1);
+    const { link: out } = rawDevice(stack, { name: 'tun1', addresses: ['198.51.100.1/24'] });
+    on.clock.advance(258);
+    const passed = (destination: string, hex: string): string => {
+      inject(stack, dev, datagram({ destination, options: [...Buffer.from(hex, 'hex')] }));
+      const [frame] = sent(out);
+      return frame === undefined ? 'nothing' : frame.subarray(20, (frame[0]! & 15) * 4).toString('hex');
+    };
+    t.equal(passed('198.51.100.7', '0707040000000000'), '070708c633640100', 'record route: the way out');
+    t.equal(passed('198.51.100.7', '440c05010000000000000000'), '440c0d01c000020100000102', 'the way in');
+    t.equal(
+      passed('192.0.2.1', '830704c633640701440c05010000000000000000'),
+      '830708c633640101440c0d01c633640100000102',
+      'on a source route the way out',
+    );
+    stack.close();
+    t.equal(leftovers(on), '0 packets, 0 timers');
+    t.end();
+  },
+);
 
 t.test('source routes: refused unless accepted; followed, reversed in the answer', (t) => {
   const on = bench();
@@ -387,7 +430,7 @@ t.test('IP headers that are dropped, and how that is counted', (t) => {
 
 t.test('own broadcasts are heard, and a reply carries the address of its subnet', (t) => {
   const on = bench();
-  const { stack, link } = rawStack(on);
+  const { stack, dev, link } = rawStack(on);
   stack.setSysctl('net.ipv4.icmp_echo_ignore_broadcasts', 0);
   const heard: string[] = [];
   stack.ip.protocols.addRaw((packet) => {
@@ -402,6 +445,14 @@ t.test('own broadcasts are heard, and a reply carries the address of its subnet'
   t.equal(sent(link).length, 1);
   t.equal(stack.counters().mib.IpExtOutBcastPkts, 1);
   t.equal(stack.counters().mib.IpExtInBcastPkts, 1);
+  t.equal(stack.counters().mib.IpExtOutBcastOctets, 84);
+  t.equal(stack.counters().mib.IpExtInBcastOctets, 84);
+  inject(stack, dev, datagram({ destination: '192.0.2.255', options: [7, 3, 0, 0] }));
+  t.equal(stack.counters().mib.IpExtInBcastPkts, 1, 'bad options come first');
+  t.equal(drops(stack)['ip_options'], 1);
+  inject(stack, dev, datagram({ destination: '224.0.0.1', protocol: 200, payload: DATA }));
+  t.equal(stack.counters().mib.IpExtInMcastPkts, 1);
+  t.equal(stack.counters().mib.IpExtInMcastOctets, 28);
   t.equal(parseIpv4('192.0.2.255'), 0xc00002ff);
   stack.close();
   t.equal(leftovers(on), '0 packets, 0 timers');
