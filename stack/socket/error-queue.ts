@@ -5,7 +5,6 @@ import { iovLength, scatter } from './iov.ts';
 import { type Message, putControl } from './message.ts';
 
 /** Who reports (Linux: `linux/errqueue.h`). */
-export const SO_EE_ORIGIN_NONE = 0;
 export const SO_EE_ORIGIN_LOCAL = 1;
 export const SO_EE_ORIGIN_ICMP = 2;
 export const SO_EE_ORIGIN_ZEROCOPY = 5;

@@ -11,6 +11,16 @@ export interface Flow<Self> {
   flowNext: Self | null;
 }
 
+/** The two ends that are looked for. One object is filled in again and again, since passing large numbers allocates. */
+export class FlowKey {
+  local = 0;
+  localPort = 0;
+  remote = 0;
+  remotePort = 0;
+  /** Interface that the packet came by. */
+  ifindex = 0;
+}
+
 const LEAST_BUCKETS = 64;
 
 /**
@@ -21,6 +31,7 @@ export class FlowTable<T extends Flow<T>> {
   readonly #secret: number;
   #buckets: (T | null)[] = new Array<T | null>(LEAST_BUCKETS).fill(null);
   #size = 0;
+  readonly #key = new FlowKey();
 
   constructor(entropy: Entropy) {
     this.#secret = entropy.u32();
@@ -35,13 +46,26 @@ export class FlowTable<T extends Flow<T>> {
     return flowHash(this.#secret, local, localPort, remote, remotePort);
   }
 
-  /** The flow of a packet that came by interface `ifindex`; one that is bound to it is preferred; null: none. */
+  /** {@link lookup} by numbers. */
   find(local: number, localPort: number, remote: number, remotePort: number, ifindex: number): T | null {
-    const at = this.hash(local, localPort, remote, remotePort) & (this.#buckets.length - 1);
+    const key = this.#key;
+    key.local = local;
+    key.localPort = localPort;
+    key.remote = remote;
+    key.remotePort = remotePort;
+    key.ifindex = ifindex;
+    return this.lookup(key);
+  }
+
+  /** The flow of a packet; one that is bound to its interface is preferred; null: none. Allocates nothing. */
+  lookup(key: Readonly<FlowKey>): T | null {
+    const { localPort, remotePort, ifindex } = key;
+    const hash = flowHash(this.#secret, key.local | 0, localPort, key.remote | 0, remotePort);
     let found: T | null = null;
-    for (let entry = this.#buckets[at] ?? null; entry !== null; entry = entry.flowNext) {
+    let entry = this.#buckets[hash & (this.#buckets.length - 1)] ?? null;
+    for (; entry !== null; entry = entry.flowNext) {
       if (entry.localPort !== localPort || entry.remotePort !== remotePort) continue;
-      if (entry.local !== local || entry.remote !== remote) continue;
+      if (entry.local !== key.local || entry.remote !== key.remote) continue;
       if (entry.boundIfindex === ifindex) return entry;
       if (entry.boundIfindex === 0 && found === null) found = entry;
     }

@@ -13,7 +13,7 @@ import type { Socket } from './socket.ts';
 export const DROP_FLOW_DROPPED: number = dropReason('flow_dropped');
 /** More of a flow that its handler has not decided about. */
 export const DROP_FLOW_PENDING: number = dropReason('flow_pending');
-/** Too many flows wait for a decision. */
+/** Too many flows wait for a decision, or they and the sockets' queues hold too much memory. */
 export const DROP_FLOW_LIMIT: number = dropReason('flow_limit');
 
 /** Flows that wait for a decision. */
@@ -153,7 +153,7 @@ export class Forwarder {
       dev.drop(packet, DROP_FLOW_PENDING);
       return true;
     }
-    if (this.#flows.size >= MOST_PENDING) {
+    if (this.#flows.size >= MOST_PENDING || !this.layer.budget.take(packet)) {
       dev.drop(packet, DROP_FLOW_LIMIT);
       return true;
     }
@@ -172,6 +172,7 @@ export class Forwarder {
     flow.decided = true;
     this.#pending.get(flow.protocol)?.remove(flow);
     this.#flows.delete(flow);
+    this.layer.budget.give(flow.packet);
     return action(acceptor);
   }
 

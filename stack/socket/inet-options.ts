@@ -26,12 +26,11 @@ export const IP_ADD_MEMBERSHIP = 35;
 export const IP_DROP_MEMBERSHIP = 36;
 export const IP_MULTICAST_ALL = 49;
 
-/** Values of IP_MTU_DISCOVER. */
+/** Values of IP_MTU_DISCOVER; 4 is IP_PMTUDISC_INTERFACE. */
 export const IP_PMTUDISC_DONT = 0;
 export const IP_PMTUDISC_WANT = 1;
 export const IP_PMTUDISC_DO = 2;
 export const IP_PMTUDISC_PROBE = 3;
-export const IP_PMTUDISC_INTERFACE = 4;
 export const IP_PMTUDISC_OMIT = 5;
 
 const INET_ECN_MASK = 3;

@@ -20,8 +20,8 @@ export function truesize(packet: Packet): number {
 }
 
 /**
- * How many of the pool's slots the receive queues of all datagram sockets hold together: at most half of each size, so that
- * sockets whose owners don't read leave the stack the memory to work (Linux has `udp_mem` for that).
+ * How many of the pool's slots the receive queues of all datagram sockets, and flows that wait for a decision, hold together: at
+ * most half of each size, so that owners who don't read leave the stack the memory to work (Linux has `udp_mem` for that).
  */
 export class ReceiveBudget {
   readonly #small: number;

@@ -7,6 +7,7 @@ import { MIB } from '../counters.ts';
 import type { IpContext } from '../ip/context.ts';
 import type { Path } from '../ip/path.ts';
 import type { IpProtocol } from '../ip/protocols.ts';
+import { FlowKey } from '../socket/flow-table.ts';
 import type { Forwarder } from '../socket/forward.ts';
 import { RTN_BROADCAST, RTN_MULTICAST } from '../wire/address.ts';
 import { ICMP_DEST_UNREACH, ICMP_PORT_UNREACH } from '../wire/icmp.ts';
@@ -42,6 +43,8 @@ export class UdpInput implements IpProtocol {
   readonly #context: IpContext;
   readonly #table: UdpTable;
   readonly #forwarder: Forwarder;
+  /** Both ends of the datagram that is being received. */
+  readonly #key = new FlowKey();
 
   constructor(context: IpContext, table: UdpTable, forwarder: Forwarder) {
     this.#context = context;
@@ -72,30 +75,27 @@ export class UdpInput implements IpProtocol {
       return;
     }
     if (packet.gsoSize === 0) packet.trim(length);
-    const source = view.getUint32(packet.network + IP_SOURCE);
-    const destination = view.getUint32(packet.network + IP_DESTINATION);
-    if (!this.#sumIsRight(packet, source, destination)) {
+    const key = this.#key;
+    key.local = view.getUint32(packet.network + IP_DESTINATION);
+    key.localPort = view.getUint16(at + UDP_DESTINATION);
+    key.remote = view.getUint32(packet.network + IP_SOURCE);
+    key.remotePort = view.getUint16(at + UDP_SOURCE);
+    key.ifindex = dev.ifindex;
+    if (!this.#sumIsRight(packet)) {
       mib.add(MIB.UdpInCsumErrors);
       this.#refuse(packet, dev, DROP_UDP_CHECKSUM);
       return;
     }
-    const sourcePort = view.getUint16(at + UDP_SOURCE);
-    const destinationPort = view.getUint16(at + UDP_DESTINATION);
     if (path.type === RTN_MULTICAST || path.type === RTN_BROADCAST) {
-      this.#deliverToMany(packet, dev, path, source, sourcePort, destination, destinationPort);
+      this.#deliverToMany(packet, dev, path);
       return;
     }
-    const socket = this.#table.find(destination, destinationPort, source, sourcePort, dev.ifindex);
+    const socket = this.#table.find(key);
     if (socket !== null) {
       this.#enqueue(socket, packet, dev);
       return;
     }
-    const forwarder = this.#forwarder;
-    if (
-      forwarder.active &&
-      forwarder.offer(IPPROTO_UDP, packet, dev, path, destination, destinationPort, source, sourcePort)
-    )
-      return;
+    if (this.#forwarder.active && this.#offer(packet, dev, path)) return;
     mib.add(MIB.UdpNoPorts);
     const { icmp, ip } = this.#context;
     icmp.error(packet, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, path, ip.input.options.current);
@@ -107,18 +107,23 @@ export class UdpInput implements IpProtocol {
     const { view } = packet.pool;
     const at = packet.start;
     const transport = at + ipv4HeaderLength(view, at);
-    const socket = this.#table.find(
-      view.getUint32(at + IP_SOURCE),
-      view.getUint16(transport + UDP_SOURCE),
-      view.getUint32(at + IP_DESTINATION),
-      view.getUint16(transport + UDP_DESTINATION),
-      packet.ifindex,
-    );
+    const key = this.#key;
+    key.local = view.getUint32(at + IP_SOURCE);
+    key.localPort = view.getUint16(transport + UDP_SOURCE);
+    key.remote = view.getUint32(at + IP_DESTINATION);
+    key.remotePort = view.getUint16(transport + UDP_DESTINATION);
+    key.ifindex = packet.ifindex;
+    const socket = this.#table.find(key);
     if (socket === null) {
       this.#context.mib.add(MIB.IcmpInErrors);
       return;
     }
     socket.icmpError(packet, type, code, info, UDP_HLEN);
+  }
+
+  #offer(packet: Packet, dev: NetDevice, path: Path): boolean {
+    const { local, localPort, remote, remotePort } = this.#key;
+    return this.#forwarder.offer(IPPROTO_UDP, packet, dev, path, local, localPort, remote, remotePort);
   }
 
   #enqueue(socket: UdpSocket, packet: Packet, dev: NetDevice): void {
@@ -135,21 +140,14 @@ export class UdpInput implements IpProtocol {
   }
 
   /** Linux: `__udp4_lib_mcast_deliver`: everybody who wants it gets it. */
-  #deliverToMany(
-    packet: Packet,
-    dev: NetDevice,
-    path: Path,
-    source: number,
-    sourcePort: number,
-    destination: number,
-    destinationPort: number,
-  ): void {
-    const users = this.#table.ports.users(destinationPort);
+  #deliverToMany(packet: Packet, dev: NetDevice, path: Path): void {
+    const key = this.#key;
+    const users = this.#table.ports.users(key.localPort);
     const multicast = path.type === RTN_MULTICAST;
     let wanted = 0;
     for (let i = users.length - 1; i >= 0; i--) {
       const socket = users[i]!;
-      if (!this.#table.wants(socket, destination, source, sourcePort, dev.ifindex, multicast)) continue;
+      if (!this.#table.wants(socket, key, multicast)) continue;
       wanted++;
       this.#enqueue(socket, packet.retain(), dev);
     }
@@ -162,12 +160,13 @@ export class UdpInput implements IpProtocol {
   }
 
   /** No checksum is a right one (RFC 768); what the device or this host vouches for is not summed. */
-  #sumIsRight(packet: Packet, source: number, destination: number): boolean {
+  #sumIsRight(packet: Packet): boolean {
     if (packet.checksum === CHECKSUM_UNNECESSARY || packet.checksum === CHECKSUM_PARTIAL) return true;
     const at = packet.start;
     if (packet.pool.view.getUint16(at + UDP_CHECKSUM) === 0) return true;
     const length = packet.end - at;
-    const pseudo = pseudoHeaderSum(source, destination, IPPROTO_UDP, length);
+    const { local, remote } = this.#key;
+    const pseudo = pseudoHeaderSum(remote | 0, local | 0, IPPROTO_UDP, length);
     return checksum(packet.pool, at, length, pseudo) === 0;
   }
 
