@@ -50,7 +50,7 @@ export class Routes implements RouteSeam {
     if (source !== 0) {
       if (isMulticast(source) || isLimitedBroadcast(source) || isZeronet(source)) return -EINVAL;
       const owner = this.fib.addressType(source, null) === RTN_LOCAL;
-      if (!owner) return -EINVAL;
+      if (!owner) return -ENETUNREACH;
       if (oif === 0 && toMany) return this.#through(this.#deviceOf(source), destination);
     }
     if (oif !== 0) {

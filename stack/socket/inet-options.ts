@@ -54,11 +54,12 @@ type Switch =
   | 'bindAddressNoPort'
   | 'multicastLoop';
 
-function switchOf(field: Switch): InetOption {
+/** `least`: bytes that a value must have; Linux takes none for 0 in most cases. */
+function switchOf(field: Switch, least = 0): InetOption {
   return {
     get: (socket) => socket[field],
     set: (socket, value, bytes) => {
-      if (bytes.length < 1) return -EINVAL;
+      if (bytes.length < least) return -EINVAL;
       socket[field] = value === 0 ? 0 : 1;
       return 0;
     },
@@ -71,10 +72,10 @@ const OPTIONS: ReadonlyMap<number, InetOption> = new Map<number, InetOption>([
   [IP_RECVTTL, switchOf('receiveTtl')],
   [IP_RECVTOS, switchOf('receiveTos')],
   [IP_RECVORIGDSTADDR, switchOf('receiveDestination')],
-  [IP_FREEBIND, switchOf('freebind')],
-  [IP_TRANSPARENT, switchOf('transparent')],
+  [IP_FREEBIND, switchOf('freebind', 1)],
+  [IP_TRANSPARENT, switchOf('transparent', 1)],
   [IP_BIND_ADDRESS_NO_PORT, switchOf('bindAddressNoPort')],
-  [IP_MULTICAST_LOOP, switchOf('multicastLoop')],
+  [IP_MULTICAST_LOOP, switchOf('multicastLoop', 1)],
   [
     IP_RECVERR,
     {

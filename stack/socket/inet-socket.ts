@@ -1,4 +1,4 @@
-import { EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN } from '../../device/errno.ts';
+import { EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP } from '../../device/errno.ts';
 import type { Path } from '../ip/path.ts';
 import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from '../wire/address.ts';
 import { IPTOS_RT_MASK } from '../wire/ipv4.ts';
@@ -156,7 +156,7 @@ export abstract class InetSocket extends Socket implements PortUser {
 
   protected override getProtocolOption(level: number, option: number, out: Uint8Array): number {
     if (level === SOL_IP) return getInetOption(this, option, out);
-    return super.getProtocolOption(level, option, out);
+    return -EOPNOTSUPP;
   }
 
   /** The kind of an address that may be bound, 0: it may not (Linux: `inet_addr_valid_or_nonlocal`). */

@@ -47,6 +47,9 @@ interface SocketKind {
   readonly factory: SocketFactory;
 }
 
+/** Protocol numbers of sockets are below this; the highest one is no IP protocol, but MPTCP. */
+const IPPROTO_MAX = 263;
+
 /** In the registry: the kind takes every protocol number, 0 included. */
 export const ANY_PROTOCOL = -1;
 
@@ -104,6 +107,7 @@ export class SocketLayer {
     const flags = type & ~SOCK_TYPE_MASK;
     const kind = type & SOCK_TYPE_MASK;
     if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) !== 0 || kind >= SOCK_MAX) return -EINVAL;
+    if (domain === AF_INET && (protocol < 0 || protocol >= IPPROTO_MAX)) return -EINVAL;
     let error: number = -EAFNOSUPPORT;
     for (const known of this.#kinds) {
       if (known.domain !== domain) continue;

@@ -105,11 +105,10 @@ export class Memberships {
   /** Linux: `ip_mc_leave_group`. */
   leave(group: Ipv4, ifindex: number, local: Ipv4): number {
     const dev = this.#groups.deviceFor(group, ifindex, local);
-    if (dev === undefined && (ifindex !== 0 || local !== 0)) return -ENODEV;
-    const found = this.#list.find(
-      (entry) => entry.group === group && (dev === undefined || entry.ifindex === dev.ifindex),
-    );
-    if (found === undefined) return dev === undefined ? -ENODEV : -EADDRNOTAVAIL;
+    if (dev === undefined && ifindex === 0 && local === 0) return -ENODEV;
+    // By the index alone, a membership of a device that is gone can be left too.
+    const found = this.#find(group, dev?.ifindex ?? ifindex);
+    if (found === undefined) return -EADDRNOTAVAIL;
     this.#list = this.#list.filter((entry) => entry !== found);
     this.#groups.leave(found.ifindex, found.group);
     return 0;

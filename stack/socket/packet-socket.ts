@@ -11,7 +11,7 @@ import {
   ENXIO,
   EOPNOTSUPP,
 } from '../../device/errno.ts';
-import { ETH_P_ALL, ETH_SOURCE, ETH_TYPE } from '../../device/frame/ethernet.ts';
+import { ETH_P_8021Q, ETH_P_ALL, ETH_SOURCE, ETH_TYPE } from '../../device/frame/ethernet.ts';
 import { getMac } from '../../device/frame/mac.ts';
 import { PACKET_OUTGOING, type Packet } from '../../device/memory/packet.ts';
 import { NET_XMIT_SUCCESS } from '../../device/netdevice/flags.ts';
@@ -145,7 +145,8 @@ export class PacketSocket extends Socket {
     if (!dev.up) return -ENETDOWN;
     const raw = this.type === SOCK_RAW;
     const header = dev.hardHeaderLength;
-    if (length > dev.mtu + (raw ? header + VLAN_HLEN : 0)) return -EMSGSIZE;
+    const most = dev.mtu + (raw ? header : 0);
+    if (length > most + (raw ? VLAN_HLEN : 0)) return -EMSGSIZE;
     if (raw && length < header) return -EINVAL;
     const packet = machine.pool.alloc(length);
     if (packet === null) {
@@ -161,6 +162,10 @@ export class PacketSocket extends Socket {
       packet.link = at;
       packet.network = at + header;
       packet.protocol = header === 0 ? wanted : packet.pool.view.getUint16(at + ETH_TYPE);
+      if (length > most && packet.protocol !== ETH_P_8021Q) {
+        packet.release();
+        return -EMSGSIZE;
+      }
     } else {
       packet.network = at;
       dev.pushHeader(packet, address?.address ?? 0, dev.address, wanted);

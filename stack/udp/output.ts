@@ -118,7 +118,7 @@ export class UdpOutput {
     const { segment } = parameters;
     const cut = segment > 0 && length > segment;
     if (segment > 0) {
-      if (headerLength + UDP_HLEN + segment > mtu) return -EINVAL;
+      if (headerLength + UDP_HLEN + segment > mtu) return -EMSGSIZE;
       if (length > segment * MOST_SEGMENTS || socket.noChecksum !== 0) return -EINVAL;
     }
     const bytes = headerLength + UDP_HLEN + (cut ? segment : length);

@@ -225,7 +225,12 @@ t.test('packet sockets see frames with and without link header, both ways', (t) 
   const frame = Buffer.from('02000000000a02000000000b88b5' + '0102', 'hex');
   t.equal(sockets.sendto(all, frame, 0, new SocketAddress(AF_PACKET, 0, 0, 2)), frame.length);
   t.equal(sockets.sendto(all, frame.subarray(0, 13), 0, new SocketAddress(AF_PACKET, 0, 0, 2)), -EINVAL);
-  t.equal(sockets.sendto(all, new Uint8Array(1519), 0, new SocketAddress(AF_PACKET, 0, 0, 2)), -EMSGSIZE);
+  const tagged = Buffer.alloc(1519);
+  tagged.writeUInt16BE(0x8100, 12);
+  const to = new SocketAddress(AF_PACKET, 0, 0, 2);
+  t.equal(sockets.sendto(all, tagged, 0, to), -EMSGSIZE);
+  t.equal(sockets.sendto(all, new Uint8Array(1515), 0, to), -EMSGSIZE);
+  t.equal(sockets.sendto(all, tagged.subarray(0, 1518), 0, to), 1518, 'a tag makes a frame longer');
   t.equal(sockets.sendto(all, frame, 0, new SocketAddress(AF_PACKET, 0, 0, 99)), -ENXIO);
   const watcher = a.sockets.socket(AF_PACKET, SOCK_RAW, 0x88b5);
   t.equal(sockets.sendto(cooked, text('ok'), 0, new SocketAddress(AF_PACKET, 0x02000000000a, 0x88b5, 2)), 2);

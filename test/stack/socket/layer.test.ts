@@ -77,7 +77,8 @@ t.test('socket(): which kinds there are, and what Linux says of the others', (t)
   t.equal(sockets.socket(AF_INET, SOCK_DGRAM | 0x10000, 0), -EINVAL);
   t.equal(sockets.socket(AF_INET, SOCK_DGRAM, 6), -EPROTONOSUPPORT);
   t.equal(sockets.socket(AF_INET, SOCK_RAW, 0), -EPROTONOSUPPORT);
-  t.equal(sockets.socket(AF_INET, SOCK_RAW, 300), -EPROTONOSUPPORT);
+  t.equal(sockets.socket(AF_INET, SOCK_RAW, 300), -EINVAL);
+  t.equal(sockets.socket(AF_INET, SOCK_DGRAM, -1), -EINVAL);
   t.equal(sockets.socket(AF_INET, SOCK_DGRAM, 0), 3);
   t.equal(sockets.socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 17), 4);
   t.strictSame([sockets.fcntl(3, F_GETFL), sockets.fcntl(4, F_GETFL)], [2, 0o4002]);
@@ -270,6 +271,9 @@ t.test('SOL_IP: values, ranges, one byte for who has no room for four', (t) => {
   t.strictSame([get(ip.IP_MULTICAST_ALL), set(ip.IP_MULTICAST_ALL, 2)], [1, -EINVAL]);
   t.strictSame([set(999, 1), get(999)], [-ENOPROTOOPT, -ENOPROTOOPT]);
   t.equal(sockets.setsockopt(fd, 77, 1, 1), -ENOPROTOOPT);
+  t.equal(option(sockets, fd, 77, 1), -EOPNOTSUPP, 'reading is another errno');
+  t.equal(set(ip.IP_PKTINFO, new Uint8Array(0)), 0);
+  t.equal(set(ip.IP_FREEBIND, new Uint8Array(0)), -EINVAL);
   stack.setSysctl('net.ipv4.ip_no_pmtu_disc', 1);
   t.equal(option(sockets, udpSocket(sockets), SOL_IP, ip.IP_MTU_DISCOVER), 0);
   const mreq = (group: string, local = '0.0.0.0', ifindex = 0): Uint8Array => {
@@ -285,6 +289,8 @@ t.test('SOL_IP: values, ranges, one byte for who has no room for four', (t) => {
   t.equal(set(ip.IP_ADD_MEMBERSHIP, mreq('224.1.1.1', '192.0.2.1')), 0);
   t.equal(set(ip.IP_ADD_MEMBERSHIP, mreq('224.1.1.1', '0.0.0.0', 2)), -EADDRINUSE);
   t.equal(set(ip.IP_DROP_MEMBERSHIP, mreq('224.1.1.2', '0.0.0.0', 2)), -EADDRNOTAVAIL);
+  t.equal(set(ip.IP_DROP_MEMBERSHIP, mreq('224.1.1.2', '0.0.0.0', 99)), -EADDRNOTAVAIL);
+  t.equal(set(ip.IP_DROP_MEMBERSHIP, mreq('224.1.1.2')), -ENODEV, 'no route says which device');
   t.equal(set(ip.IP_DROP_MEMBERSHIP, mreq('224.1.1.1', '0.0.0.0', 2)), 0);
   for (let i = 1; i <= 20; i++) t.equal(set(ip.IP_ADD_MEMBERSHIP, mreq(`224.1.1.${i}`, '192.0.2.1')), 0);
   t.equal(set(ip.IP_ADD_MEMBERSHIP, mreq('224.1.2.1', '192.0.2.1')), -105, 'ENOBUFS');
