@@ -39,6 +39,8 @@ import { RawSockets } from './socket/raw-sockets.ts';
 import { linkForwarding } from './sysctl/forwarding.ts';
 import { addIpv4Settings, type Ipv4Settings } from './sysctl/ipv4-settings.ts';
 import { SysctlTable } from './sysctl/table.ts';
+import type { Tcp } from './tcp/tcp.ts';
+import { addTcp } from './tcp/tcp-sockets.ts';
 import { Udp } from './udp/udp.ts';
 import type { Ipv4 } from './wire/address.ts';
 
@@ -83,6 +85,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   /** The system calls of its sockets. */
   readonly sockets: SocketLayer;
   readonly udp: Udp;
+  readonly tcp: Tcp;
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
@@ -108,6 +111,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.icmp = new Icmp(this);
     this.sockets = new SocketLayer(this);
     this.udp = new Udp(this.sockets);
+    this.tcp = addTcp(this.sockets);
     new RawSockets(this.sockets).register();
     new PacketSockets(this.sockets).register();
     this.addresses.start();
@@ -256,6 +260,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.#closed = true;
     for (const ping of this.#pings) ping.stop();
     this.sockets.closeAll();
+    this.tcp.close();
     for (const dev of [...this.ns.devices].reverse()) unregisterDevice(dev);
     this.arp.close();
     this.ip.close();

@@ -52,6 +52,7 @@ import type { Link, LinkPort } from './link.ts';
 import type { Netns } from './netns.ts';
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './operstate.ts';
 import { notifyPeers } from './peers.ts';
+import { sendFitted } from './segment.ts';
 import {
   LINK_STATE_DORMANT,
   LINK_STATE_NOCARRIER,
@@ -226,6 +227,14 @@ export class NetDevice implements LinkPort {
    * code: a packet that is not sent is counted and released.
    */
   transmit(packet: Packet): number {
+    return (packet.gsoSize | packet.checksum | packet.payloadLength) === 0
+      ? this.#send(packet)
+      : sendFitted(this, packet, this.#sendFit);
+  }
+
+  readonly #sendFit = (packet: Packet): number => this.#send(packet);
+
+  #send(packet: Packet): number {
     const discipline = this.discipline;
     if (discipline.active === QDISC_NOOP) {
       this.statistics.txDropped++;

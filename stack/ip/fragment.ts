@@ -1,7 +1,7 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import { EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
-import { fold, sumBytes } from '../../device/memory/checksum.ts';
-import { CHECKSUM_NONE, CHECKSUM_PARTIAL, type Packet } from '../../device/memory/packet.ts';
+import { completeChecksum } from '../../device/memory/complete-checksum.ts';
+import { CHECKSUM_PARTIAL, type Packet } from '../../device/memory/packet.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
 import { MIB } from '../counters.ts';
 import type { Ipv4 } from '../wire/address.ts';
@@ -97,17 +97,4 @@ export function copyPacket(packet: Packet, from: number, length: number, to: Pac
   copyBytes(source, packet.start + from, to.pool.u8, at, first);
   const rest = length - first;
   if (rest > 0) copyBytes(source, packet.payload + (from + first - linear), to.pool.u8, at + first, rest);
-}
-
-/** Computes a transport checksum that was left to the device (Linux: `skb_checksum_help`). */
-export function completeChecksum(packet: Packet): void {
-  const { pool } = packet;
-  const linear = packet.end - packet.checksumStart;
-  let sum = sumBytes(pool, packet.checksumStart, linear);
-  if (packet.payloadLength > 0) {
-    const rest = sumBytes(pool, packet.payload, packet.payloadLength);
-    sum += (linear & 1) === 0 ? rest : ((rest & 0xff) << 8) | (rest >>> 8);
-  }
-  pool.view.setUint16(packet.checksumStart + packet.checksumOffset, ~fold(sum) & 0xffff || 0xffff);
-  packet.checksum = CHECKSUM_NONE;
 }

@@ -10,6 +10,7 @@ import { IpOutput } from './output.ts';
 import { PeerTable } from './peers.ts';
 import { ProtocolRegistry } from './protocols.ts';
 import { Reassembly } from './reassembly.ts';
+import { addSegmenters } from './segmentation.ts';
 
 /** IPv4, put together: what protocols above and ARP use. */
 export class IpLayer implements IpSeam {
@@ -30,6 +31,7 @@ export class IpLayer implements IpSeam {
 
   /** Begins to receive. */
   start(): void {
+    addSegmenters(this.#context.ns);
     this.#context.ns.addProtocol(ETH_P_IP, (packet, dev) => this.input.receive(packet, dev));
   }
 

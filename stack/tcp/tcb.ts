@@ -41,6 +41,34 @@ export class Tcb {
   /** Interface it is bound to, 0: any. */
   boundIfindex = 0;
 
+  // --- the socket
+  /** Error to report once (Linux: `sk_err`), and one that is only reported when time runs out (`sk_err_soft`); positive. */
+  error = 0;
+  softError = 0;
+  /** `RCV_SHUTDOWN`, `SEND_SHUTDOWN`. */
+  shutdown = 0;
+  /** Nobody holds it any more: it ends by itself (Linux: `SOCK_DEAD`). */
+  orphaned = 0;
+  /** Came out of a listener and was not accepted yet. */
+  unaccepted = 0;
+  sndbuf = 16_384;
+  rcvbuf = 131_072;
+  /** `SOCK_SNDBUF_LOCK`, `SOCK_RCVBUF_LOCK`: sizes that a user has set are not tuned. */
+  bufferLocks = 0;
+  rcvlowat = 1;
+  keepOpen = 0;
+  /** `SO_LINGER`: milliseconds, -1: off. */
+  lingerMs = -1;
+  tos = 0;
+  /** 0: the default. */
+  ttl = 0;
+  /** It answers for an address that is not this host's (IP_TRANSPARENT). */
+  transparent = 0;
+  /** `IP_PMTUDISC_*`. */
+  pmtuDiscover = 1;
+  /** What part of a receive buffer is window, in 1/256 (Linux: `scaling_ratio`). */
+  scalingRatio = 128;
+
   // --- send sequence space
   iss = 0;
   sndUna = 0;
@@ -56,6 +84,8 @@ export class Tcb {
   /** End of the last small segment that Nagle's rule with Minshall's change looks at (Linux: `snd_sml`). */
   sndSml = 0;
   sndUp = 0;
+  /** The most segments of the current size that go into one super-segment (Linux: `gso_segs`). */
+  gsoSegs = 0;
 
   // --- receive sequence space
   irs = 0;
@@ -69,7 +99,9 @@ export class Tcb {
   /** Limit of the announced window while it grows (Linux: `rcv_ssthresh`). */
   rcvSsthresh = 0;
   windowClamp = 0;
-  rcvUp = 0;
+  /** Sequence number of the urgent byte and what is known of it (Linux: `urg_seq`, `urg_data`). */
+  urgSeq = 0;
+  urgData = 0;
 
   // --- options
   /** What the peer may send us at most in one segment, and what we may send (without options). */
@@ -77,6 +109,8 @@ export class Tcb {
   mssClamp = 0;
   mssCache = 0;
   userMss = 0;
+  /** Path MTU that `mssCache` was computed from (Linux: `icsk_pmtu_cookie`). */
+  pmtuCookie = 0;
   tstampOk = 0;
   sackOk = 0;
   wscaleOk = 0;
@@ -167,7 +201,16 @@ export class Tcb {
   rcvMss = 536;
   lrcvtimeMs = 0;
   lsndtimeMs = 0;
+  /** When the peer last acknowledged anything, ms (Linux: `rcv_tstamp`). */
+  lastAckMs = 0;
   lastOowAckMs = 0;
+  /** What the last timestamp echo was that gave the receiver a round-trip time. */
+  rcvRttLastTsecr = 0;
+  /** ACKs that were held back (Linux: `compressed_ack`). */
+  compressedAck = 0;
+  compressedAckRcvNxt = 0;
+  /** Duplicates that are acknowledged at once before compression begins (Linux: `dup_ack_counter`). */
+  dupAckCounter = 0;
   rcvRttUs = 0;
   rcvRttSeq = 0;
   rcvRttTimeUs = 0;
@@ -179,6 +222,14 @@ export class Tcb {
   dsackEnd = 0;
 
   // --- timers and options of the socket
+  /** `ICSK_TIME_*`: what the retransmit timer stands for, 0: it is not armed. */
+  pending = 0;
+  /** When the first unanswered probe of a closed window went out, ms; 0: none did. */
+  probesStampMs = 0;
+  /** Seconds-long wait for data on a connection that was set to it, in retransmissions (`TCP_DEFER_ACCEPT`). */
+  deferAccept = 0;
+  /** `TCP_INQ`: tell with each read how much is left. */
+  recvmsgInq = 0;
   probesOut = 0;
   keepaliveProbes = 0;
   keepaliveTimeMs = 7_200_000;
@@ -218,7 +269,7 @@ export function packetsInFlight(tcb: Tcb): number {
 
 /** A plain copy of every field, for a snapshot. */
 export function saveTcb(tcb: Tcb): Record<string, number> {
-  return { ...tcb };
+  return Object.fromEntries(Object.entries(tcb) as [string, number][]);
 }
 
 /** Puts back what {@link saveTcb} gave. Unknown names and values that are no numbers are refused with a `TypeError`. */

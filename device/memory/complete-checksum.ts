@@ -1,0 +1,15 @@
+import { fold, sumBytes } from './checksum.ts';
+import { CHECKSUM_NONE, type Packet } from './packet.ts';
+
+/** Computes a transport checksum that was left to the device, over gathered payload too (Linux: `skb_checksum_help`). */
+export function completeChecksum(packet: Packet): void {
+  const { pool } = packet;
+  const linear = packet.end - packet.checksumStart;
+  let sum = sumBytes(pool, packet.checksumStart, linear);
+  if (packet.payloadLength > 0) {
+    const rest = sumBytes(pool, packet.payload, packet.payloadLength);
+    sum += (linear & 1) === 0 ? rest : ((rest & 0xff) << 8) | (rest >>> 8);
+  }
+  pool.view.setUint16(packet.checksumStart + packet.checksumOffset, ~fold(sum) & 0xffff || 0xffff);
+  packet.checksum = CHECKSUM_NONE;
+}

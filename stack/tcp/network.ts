@@ -1,0 +1,57 @@
+import type { Packet } from '../../device/memory/packet.ts';
+import type { NetDevice } from '../../device/netdevice/netdevice.ts';
+import type { Family } from '../socket/family.ts';
+
+/** A path to a peer, as far as TCP must know it. */
+export interface NetworkPath {
+  readonly dev: NetDevice;
+  /** Nobody may send smaller packets to find out what passes: no DF. */
+  readonly mtuLocked: boolean;
+}
+
+/** Metrics of a route that concern TCP; what is not set is left out. */
+export interface NetworkMetrics {
+  readonly advmss?: number;
+  readonly window?: number;
+  readonly initcwnd?: number;
+  readonly initrwnd?: number;
+  readonly ssthresh?: number;
+  readonly reordering?: number;
+  /** Milliseconds. */
+  readonly rtoMin?: number;
+  readonly quickack?: boolean;
+  readonly congestion?: string;
+}
+
+/** What TCP needs of the network layer below, one object an address family (Linux: `inet_connection_sock_af_ops`). */
+export interface TcpNetwork {
+  readonly family: Family;
+  /** `GSO_TCPV4`, `GSO_TCPV6`. */
+  readonly gsoType: number;
+  /** The path to `remote`, or a negated errno. `local` 0: any source; `ifindex` 0: any interface. */
+  route(local: number, remote: number, ifindex: number, tos: number): NetworkPath | number;
+  /** The source address that a path suggests; 0: none. */
+  sourceFor(path: NetworkPath, remote: number): number;
+  /** Bytes that pass in one packet. */
+  mtu(path: NetworkPath): number;
+  metrics(path: NetworkPath): NetworkMetrics;
+  /** Whether an address is one of this host's own. */
+  isLocal(address: number): boolean;
+  /** Whether a connection with `address` can be: it is one host's. */
+  isUnicast(address: number): boolean;
+  /**
+   * Sends a segment whose TCP header is at `packet.start`, its checksum left to the device. Takes the packet's ownership; 0 or a
+   * negated errno.
+   */
+  send(
+    packet: Packet,
+    path: NetworkPath,
+    local: number,
+    remote: number,
+    tos: number,
+    ttl: number,
+    dontFragment: boolean,
+  ): number;
+  /** The peer makes progress: its neighbour is there (Linux: `sk_dst_confirm`). */
+  confirm(path: NetworkPath, remote: number): void;
+}

@@ -1,0 +1,260 @@
+import { MIB } from '../counters.ts';
+import { TH_ACK, TH_FIN, TH_PSH } from '../wire/tcp.ts';
+import { startRwndLimited, stopRwndLimited } from './chrono.ts';
+import type { Connection } from './connection.ts';
+import {
+  GSO_MAX_SIZE,
+  NAGLE_CORK,
+  NAGLE_OFF,
+  NAGLE_PUSH,
+  RTO_MIN_MS,
+  TIME_LOSS_PROBE,
+  TIME_PROBE0,
+} from './constants.ts';
+import { segmentBytes, setPcount, splitSegment } from './fragment.ts';
+import { currentMss } from './mss.ts';
+import { rearmRto } from './rearm.ts';
+import type { Segment } from './segment.ts';
+import { cwndLimited, inCwndReduction, scheduleLossProbe } from './sender.ts';
+import { after } from './sequence.ts';
+import { packetsInFlight, TCP_CA_RECOVERY, TCP_CLOSE, type Tcb } from './tcb.ts';
+import { transmitSegment } from './transmit.ts';
+
+/** Everything that may go; one segment; one segment even if the congestion window is full. */
+export const PUSH_ALL = 0;
+export const PUSH_ONE = 1;
+export const PUSH_PROBE = 2;
+
+/** Bits to shift the pacing rate by for a burst of about a millisecond (Linux: `sk_pacing_shift`). */
+const PACING_SHIFT = 10;
+
+/** What stops a run of transmissions. */
+let cwndStops = false;
+let rwndStops = false;
+
+/** The end of the window that the peer offers (Linux: `tcp_wnd_end`). */
+export function windowEnd(tcb: Tcb): number {
+  return (tcb.sndUna + tcb.sndWnd) >>> 0;
+}
+
+/**
+ * Sends what waits, as far as window, congestion window, Nagle's rule and bursts allow (Linux: `tcp_write_xmit`). True: data waits,
+ * nothing is out, so that only a probe can bring the window's opening.
+ */
+export function writeXmit(conn: Connection, mss: number, nonagle: number, push: number): boolean {
+  const { tcb } = conn;
+  const maxSegs = tsoSegs(conn, mss);
+  let sent = 0;
+  cwndStops = false;
+  rwndStops = false;
+  for (let segment = conn.sendHead; segment !== null; segment = conn.sendHead) {
+    let quota = cwndQuota(tcb);
+    if (quota === 0) {
+      if (push !== PUSH_PROBE) break;
+      quota = 1;
+    }
+    quota = Math.min(quota, maxSegs);
+    growSegment(conn, segment, quota * mss - segmentBytes(segment));
+    const segs = setPcount(segment, mss);
+    if (!fitsWindow(tcb, segment, mss)) {
+      rwndStops = true;
+      break;
+    }
+    if (segs === 1) {
+      const rule = segment.next === null ? nonagle : NAGLE_PUSH;
+      if (!nagleAllows(tcb, segment, mss, rule)) break;
+    } else if (push === PUSH_ALL && shouldDefer(conn, segment, maxSegs)) {
+      break;
+    }
+    const urgent = tcb.sndUp !== tcb.sndUna && after(tcb.sndUp, tcb.sndUna);
+    const limit = segs > 1 && !urgent ? splitPoint(conn, segment, mss, quota, nonagle) : mss;
+    if (segmentBytes(segment) > limit) splitSegment(conn, conn.writeQueue, segment, limit, mss);
+    if (transmitSegment(conn, segment) !== 0) break;
+    newDataSent(conn, segment);
+    if (segmentBytes(segment) < segment.pcount * mss) tcb.sndSml = segment.endSeq;
+    sent += segment.pcount;
+    if (push !== PUSH_ALL) break;
+  }
+  if (rwndStops) startRwndLimited(conn);
+  else stopRwndLimited(conn);
+  const limited = cwndStops || packetsInFlight(tcb) >= tcb.sndCwnd;
+  if (sent > 0 || limited) cwndLimited(conn, limited);
+  if (sent > 0) {
+    if (inCwndReduction(tcb)) tcb.prrOut += sent;
+    if (push !== PUSH_PROBE) scheduleLossProbe(conn, false);
+    return false;
+  }
+  return tcb.packetsOut === 0 && conn.sendHead !== null;
+}
+
+/** Sends what may go (Linux: `__tcp_push_pending_frames`). */
+export function pushPending(conn: Connection, mss: number, nonagle: number): void {
+  if (conn.tcb.state === TCP_CLOSE) return;
+  if (writeXmit(conn, mss, nonagle, PUSH_ALL)) checkProbeTimer(conn);
+}
+
+/** The same with the connection's own rule (Linux: `tcp_push_pending_frames`). */
+export function pushFrames(conn: Connection): void {
+  if (conn.sendHead !== null) pushPending(conn, currentMss(conn), conn.tcb.nonagle);
+}
+
+/** Sends one segment while more is being written (Linux: `tcp_push_one`). */
+export function pushOne(conn: Connection, mss: number): void {
+  writeXmit(conn, mss, NAGLE_PUSH, PUSH_ONE);
+}
+
+/** Marks the newest segment so that the peer hands it up at once (Linux: `tcp_mark_push`). */
+export function markPush(tcb: Tcb, segment: Segment): void {
+  segment.flags |= TH_PSH;
+  tcb.pushedSeq = tcb.writeSeq;
+}
+
+/** Whether so much was written since the last push that it is time for one (Linux: `forced_push`). */
+export function forcedPush(tcb: Tcb): boolean {
+  return after(tcb.writeSeq, (tcb.pushedSeq + (tcb.maxWindow >>> 1)) >>> 0);
+}
+
+/** A window that is closed, with nothing out, is probed (Linux: `tcp_check_probe_timer`). */
+export function checkProbeTimer(conn: Connection): void {
+  const { tcb } = conn;
+  if (tcb.packetsOut === 0 && tcb.pending === 0)
+    conn.armRetransmit(TIME_PROBE0, Math.max(tcb.rtoMs, RTO_MIN_MS));
+}
+
+/** Sends the FIN, behind or on the last data (Linux: `tcp_send_fin`). */
+export function sendFin(conn: Connection): void {
+  const { tcb, tcp } = conn;
+  const tail = conn.writeQueue.tail;
+  if (tail !== null) {
+    tail.flags |= TH_FIN;
+    tail.endSeq = (tail.endSeq + 1) >>> 0;
+  } else {
+    const segment = tcp.segments.take();
+    segment.seq = tcb.writeSeq;
+    segment.endSeq = (tcb.writeSeq + 1) >>> 0;
+    segment.flags = TH_ACK | TH_FIN;
+    conn.writeQueue.append(segment);
+  }
+  tcb.writeSeq = (tcb.writeSeq + 1) >>> 0;
+  pushPending(conn, currentMss(conn), NAGLE_OFF);
+}
+
+/** A segment left for the first time (Linux: `tcp_event_new_data_sent`). */
+export function newDataSent(conn: Connection, segment: Segment): void {
+  const { tcb, tcp } = conn;
+  const before = tcb.packetsOut;
+  tcb.sndNxt = segment.endSeq;
+  conn.writeQueue.remove(segment);
+  conn.rtxQueue.append(segment);
+  segment.transmissions = 1;
+  tcb.packetsOut += segment.pcount;
+  if (before === 0 || tcb.pending === TIME_LOSS_PROBE) rearmRto(conn);
+  tcp.mib.add(MIB.TcpExtTCPOrigDataSent, segment.pcount);
+}
+
+/** Segments that the congestion window lets out now, of which at most half at once (Linux: `tcp_cwnd_test`). */
+function cwndQuota(tcb: Tcb): number {
+  const inFlight = packetsInFlight(tcb);
+  if (inFlight >= tcb.sndCwnd) return 0;
+  return Math.min(Math.max(tcb.sndCwnd >> 1, 1), tcb.sndCwnd - inFlight);
+}
+
+/** Segments of a super-segment: about a millisecond's worth (Linux: `tcp_tso_segs`). */
+export function tsoSegs(conn: Connection, mss: number): number {
+  const { tcb, tcp } = conn;
+  const { settings } = tcp;
+  let bytes = GSO_MAX_SIZE;
+  if (tcb.pacingRate > 0) {
+    bytes = tcb.pacingRate / 2 ** PACING_SHIFT;
+    const shift = tcb.minRttUs === 0xffffffff ? 32 : Math.floor(tcb.minRttUs / 2 ** settings.tsoRttLog.value);
+    if (shift < 32) bytes += Math.floor(GSO_MAX_SIZE / 2 ** shift);
+    bytes = Math.min(bytes, GSO_MAX_SIZE);
+  }
+  return Math.max(Math.floor(bytes / mss), settings.minTsoSegs.value, 1);
+}
+
+/** Fills a segment from the one behind it, up to what may go at once (Linux: `tcp_grow_skb`). */
+function growSegment(conn: Connection, segment: Segment, missing: number): void {
+  const { next } = segment;
+  if (missing <= 0 || next === null || segment.eor !== 0 || (segment.flags & TH_FIN) !== 0) return;
+  const bytes = segmentBytes(next);
+  if (bytes === 0) return;
+  if (bytes > missing) {
+    segment.endSeq = (segment.endSeq + missing) >>> 0;
+    next.seq = segment.endSeq;
+    return;
+  }
+  segment.endSeq = next.endSeq;
+  segment.flags |= next.flags;
+  segment.eor = next.eor;
+  conn.writeQueue.remove(next);
+  conn.freeSegment(next);
+}
+
+/** Linux: `tcp_snd_wnd_test`. */
+function fitsWindow(tcb: Tcb, segment: Segment, mss: number): boolean {
+  const end = segmentBytes(segment) > mss ? (segment.seq + mss) >>> 0 : segment.endSeq;
+  return !after(end, windowEnd(tcb));
+}
+
+/** Whether a partial segment is held back (Linux: `tcp_nagle_check`). */
+function nagleHolds(partial: boolean, tcb: Tcb, nonagle: number): boolean {
+  if (!partial) return false;
+  if ((nonagle & NAGLE_CORK) !== 0) return true;
+  if (nonagle !== 0 || tcb.packetsOut === 0) return false;
+  return after(tcb.sndSml, tcb.sndUna) && !after(tcb.sndSml, tcb.sndNxt);
+}
+
+/** Linux: `tcp_nagle_test`. */
+function nagleAllows(tcb: Tcb, segment: Segment, mss: number, nonagle: number): boolean {
+  if ((nonagle & NAGLE_PUSH) !== 0) return true;
+  if (after(tcb.sndUp, tcb.sndUna) || (segment.flags & TH_FIN) !== 0) return true;
+  return !nagleHolds(segmentBytes(segment) < mss, tcb, nonagle);
+}
+
+/** Where a segment is cut that does not fit as it is (Linux: `tcp_mss_split_point`). */
+function splitPoint(conn: Connection, segment: Segment, mss: number, segs: number, nonagle: number): number {
+  const { tcb } = conn;
+  const window = (windowEnd(tcb) - segment.seq) >>> 0;
+  const most = mss * segs;
+  if (most <= window && segment.next !== null) return most;
+  const needed = Math.min(segmentBytes(segment), window);
+  if (most <= needed) return most;
+  const partial = needed % mss;
+  return nagleHolds(partial !== 0, tcb, nonagle) ? needed - partial : needed;
+}
+
+/** Whether to wait for an ACK that lets more go at once (Linux: `tcp_tso_should_defer`). */
+function shouldDefer(conn: Connection, segment: Segment, maxSegs: number): boolean {
+  const { tcb, tcp } = conn;
+  if (tcb.caState >= TCP_CA_RECOVERY) return false;
+  const nowUs = tcp.nowUs();
+  if (nowUs - tcb.lsndtimeMs * 1000 > 1000) return false;
+  const sendWindow = (windowEnd(tcb) - segment.seq) >>> 0;
+  const congestionWindow = (tcb.sndCwnd - packetsInFlight(tcb)) * tcb.mssCache;
+  const limit = Math.min(sendWindow, congestionWindow);
+  const bytes = segmentBytes(segment);
+  if (limit >= maxSegs * tcb.mssCache) return false;
+  if (segment.next !== null && limit >= bytes) return false;
+  const divisor = tcp.settings.tsoWinDivisor.value;
+  if (divisor > 0) {
+    const chunk = Math.min(tcb.sndWnd, tcb.sndCwnd * tcb.mssCache);
+    if (limit >= Math.floor(chunk / divisor)) return false;
+  } else if (limit > 3 * tcb.mssCache) {
+    return false;
+  }
+  const { head } = conn.rtxQueue;
+  if (head === null) return false;
+  const srtt = tcb.srttUs / 8;
+  if (head.sentUs + srtt - nowUs > Math.min(srtt / 2, 1000)) return false;
+  if (congestionWindow < sendWindow) {
+    if (congestionWindow <= bytes) {
+      cwndStops = true;
+      return true;
+    }
+  } else if (sendWindow <= bytes) {
+    rwndStops = true;
+    return true;
+  }
+  return (segment.flags & TH_FIN) === 0 && segment.eor === 0;
+}
