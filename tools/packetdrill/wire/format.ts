@@ -22,11 +22,11 @@ const LETTERS: readonly (readonly [bit: number, letter: string])[] = [
   [SYN, 'S'],
   [RST, 'R'],
   [PSH, 'P'],
-  [ACK, '.'],
   [URG, 'U'],
   [ECE, 'E'],
   [CWR, 'W'],
   [AE, 'A'],
+  [ACK, '.'],
 ];
 const ECN_NAMES = ['noecn', 'ect1', 'ect0', 'ce'];
 

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import t from 'tap';
+import { chooseBackend } from '../../tools/packetdrill/backends/index.ts';
+import { collect } from '../../tools/packetdrill/cli/collect.ts';
+import { defaultDefinitions } from '../../tools/packetdrill/cli/definitions.ts';
+import { formatText } from '../../tools/packetdrill/cli/report.ts';
+import { runAll } from '../../tools/packetdrill/cli/run-all.ts';
+import { requirements } from './support/requirements.ts';
+
+/** Folders of test/packetdrill that together use every kind of event; the others are CI's, through the command. */
+const FOLDERS = [
+  'ack',
+  'close',
+  'fastopen',
+  'handshake',
+  'icmp',
+  'readiness',
+  'sack',
+  'sockopt',
+  'transfer',
+  'udp',
+];
+
+const skip = existsSync('/proc/sys/net/ipv4') ? requirements('python3', 'tc') : 'needs Linux';
+
+t.test('our packet scripts say what Linux does', { skip, timeout: 120_000 }, async (t) => {
+  const items = collect(
+    FOLDERS.map((folder) => `test/packetdrill/${folder}`),
+    'linux',
+  );
+  t.ok(items.length >= 100, `${items.length} scripts`);
+  const context = {
+    backend: chooseBackend('linux'),
+    definitions: defaultDefinitions(),
+    pcap: undefined,
+    slow: false,
+  };
+  await runAll(items, context, 4, (report) => {
+    if (report.verdict === 'passed') t.pass(report.path);
+    else t.fail(formatText(report));
+  });
+});
