@@ -103,10 +103,11 @@ export class CallRunner {
     const fail = (complaint: string): never => {
       throw new ScriptFailure(event.line, `${action.name}: ${complaint}`);
     };
-    const text = event.text.slice(0, event.text.lastIndexOf('=')).trim();
-    this.#trace.add(result.time, event.line, `${text} = ${describe(result.ret)}`);
     const { value, errno } = action.result;
     const expected = value === undefined ? undefined : args.evaluate(value);
+    const text = event.text.slice(0, event.text.lastIndexOf('=')).trim();
+    const shown = prepared.makesFd === true && result.ret >= 0 ? (expected ?? result.ret) : result.ret;
+    this.#trace.add(result.time, event.line, `${text} = ${describe(shown)}`);
     if (expected === -1 && errno !== undefined) {
       const wanted = errnoValue(errno);
       if (wanted === undefined) throw args.unsupported(`errno ${errno}`);
