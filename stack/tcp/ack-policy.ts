@@ -18,7 +18,7 @@ import { truesize } from './payload.ts';
 import { increaseQuickack, inPingpong, inQuickack } from './quickack.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
 import { sendAck } from './transmit.ts';
-import { growWindow, receiveWindow, wantedWindow, windowFromSpace } from './window.ts';
+import { growWindow, receiveWindow, setWindowClamp, wantedWindow, windowFromSpace } from './window.ts';
 
 /** Segments out of order whose ACKs are never held back (Linux: `TCP_FASTRETRANS_THRESH`). */
 const DUPACKS = 3;
@@ -61,7 +61,8 @@ function measureRcvMss(conn: Connection, packet: Packet, flags: number, headerLe
       const ratio = Math.min(Math.max(Math.floor((packet.length * 256) / truesize(packet)), 1), 255);
       if (ratio !== tcb.scalingRatio) {
         tcb.scalingRatio = ratio;
-        tcb.windowClamp = windowFromSpace(ratio, tcb.rcvbuf);
+        setWindowClamp(tcb, windowFromSpace(ratio, tcb.rcvbuf));
+        tcb.rcvqSpace = Math.min(tcb.rcvqSpace, tcb.windowClamp);
       }
     }
     tcb.rcvMss = Math.min(bytes, tcb.advmss);

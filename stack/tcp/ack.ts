@@ -56,7 +56,10 @@ export function receiveAck(conn: Connection, incoming: Incoming, options: TcpOpt
     }
     return ACK_OLD;
   }
-  if (after(ack, tcb.sndNxt)) return ACK_UNSENT;
+  if (after(ack, tcb.sndNxt)) {
+    if ((flags & FLAG_NO_CHALLENGE_ACK) === 0) challengeAck(conn);
+    return ACK_UNSENT;
+  }
   if (after(ack, prior)) {
     flags |= FLAG_SND_UNA_ADVANCED;
     tcb.retransmits = 0;

@@ -120,6 +120,7 @@ export function answer(conn: Connection, incoming: Incoming, options: TcpOptions
   tcb.retransStampMs = tcp.tsClock(tcp.nowUs());
   tcb.sndNxt = tcb.writeSeq;
   tcb.pushedSeq = tcb.writeSeq;
+  conn.answers = true;
   crossedSyn(conn, incoming, options);
   tcp.mib.add(MIB.TcpPassiveOpens);
   conn.armRetransmit(TIME_RETRANS, tcb.rtoMs);

@@ -47,6 +47,8 @@ export class Connection extends TcpEntry {
   countedOrphan = false;
   /** What is left of a connection with the same ends, whose place it takes. */
   reuses: TimeWait | null = null;
+  /** It answers a SYN that was meant for whoever is there, so that its own is no offer. */
+  answers = false;
   /** Segments with a lower TTL are dropped (IP_MINTTL). */
   minTtl = 0;
 
@@ -155,7 +157,7 @@ export class Connection extends TcpEntry {
 
   /** Brings what all connections together use up to date with this one's queues. */
   account(): void {
-    const now = this.writeMemory + this.receiveMemory;
+    const now = this.writeMemory + this.receiveQueue.footprint + this.outOfOrder.footprint;
     this.tcp.memory.charge(now - this.#accounted);
     this.#accounted = now;
   }

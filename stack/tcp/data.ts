@@ -10,7 +10,7 @@ import { ACK_NOMEM, ACK_NOW, ACK_SCHED, MAX_QUICKACKS, RCV_SHUTDOWN, RCVBUF_LOCK
 import { checkFastPath } from './fast-path.ts';
 import type { Incoming } from './incoming.ts';
 import { DUPLICATE } from './out-of-order.ts';
-import { trimFront, truesize } from './payload.ts';
+import { footprint, trimFront, truesize } from './payload.ts';
 import { enterQuickack } from './quickack.ts';
 import { after, before } from './sequence.ts';
 import { EVENT_FIN, nextState } from './states.ts';
@@ -98,9 +98,10 @@ function queueInOrder(conn: Connection, packet: Packet, incoming: Incoming, skip
   }
   const bytes = incoming.bytes - skip;
   if (bytes > 0) {
+    const size = truesize(packet);
     if (skip > 0) trimFront(packet, skip);
     advanceRcvNxt(conn, bytes);
-    receiveQueue.push(packet);
+    receiveQueue.push(packet, size);
     dataReceived(conn, packet, incoming.flags, incoming.headerLength);
   } else {
     packet.release();
@@ -180,9 +181,10 @@ function drainOutOfOrder(conn: Connection): void {
     const known = (tcb.rcvNxt - seq) >>> 0;
     const bytes = packet.length - known;
     if (bytes > 0) {
+      const size = truesize(packet);
       if (known > 0) trimFront(packet, known);
       advanceRcvNxt(conn, bytes);
-      receiveQueue.push(packet);
+      receiveQueue.push(packet, size);
     } else {
       packet.release();
     }
@@ -220,7 +222,7 @@ function finReceived(conn: Connection): void {
 /** Makes room for a packet, at the cost of what is out of order if it must be; false: there is none (Linux: `tcp_try_rmem_schedule`). */
 function reserve(conn: Connection, packet: Packet, seq: number): boolean {
   const { tcb, tcp } = conn;
-  if (conn.receiveMemory <= tcb.rcvbuf && tcp.memory.admits(truesize(packet))) return true;
+  if (conn.receiveMemory <= tcb.rcvbuf && tcp.memory.admits(footprint(packet))) return true;
   return prune(conn, seq);
 }
 

@@ -23,6 +23,7 @@ export function establish(conn: Connection, incoming: Incoming): void {
   const { tcb, tcp } = conn;
   if (tcb.srttUs === 0 && conn.synAckSentUs > 0) rttSample(conn, tcp.nowUs() - conn.synAckSentUs);
   tcb.retransStampMs = 0;
+  tcb.delivered++;
   initTransfer(conn);
   tcb.copiedSeq = tcb.rcvNxt;
   conn.setState(TCP_ESTABLISHED);

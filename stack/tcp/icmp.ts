@@ -46,13 +46,20 @@ export function icmpError(tcp: Tcp, packet: Packet, type: number, code: number, 
     const hard = type === ICMP_PARAMETERPROB || type === ICMP_TIME_EXCEEDED || type === ICMP_DEST_UNREACH;
     entry.listener.requestError(entry, seq, hard);
   } else if (entry instanceof Connection) {
-    connectionError(entry, seq, type, code, info);
+    connectionError(entry, packet, seq, type, code, info);
   } else if (entry === null) {
     tcp.mib.add(MIB.IcmpInErrors);
   }
 }
 
-function connectionError(conn: Connection, seq: number, type: number, code: number, info: number): void {
+function connectionError(
+  conn: Connection,
+  packet: Packet,
+  seq: number,
+  type: number,
+  code: number,
+  info: number,
+): void {
   const { tcb, tcp } = conn;
   if (tcb.state === TCP_CLOSE) return;
   if (tcb.state !== TCP_LISTEN && !between(seq, tcb.sndUna, tcb.sndNxt)) {
@@ -73,7 +80,7 @@ function connectionError(conn: Connection, seq: number, type: number, code: numb
     case ICMP_DEST_UNREACH:
       if (code >= ICMP_ERRNO.length) return;
       if (code === ICMP_FRAG_NEEDED) {
-        mtuReduced(conn, info);
+        mtuReduced(conn, packet, info);
         return;
       }
       errno = ICMP_ERRNO[code]!.errno;
@@ -101,10 +108,10 @@ function deliver(conn: Connection, errno: number, type: number, code: number, in
 }
 
 /** A router passes no more than `mtu` bytes (Linux: `tcp_v4_mtu_reduced`). */
-function mtuReduced(conn: Connection, mtu: number): void {
+function mtuReduced(conn: Connection, packet: Packet, mtu: number): void {
   const { tcb, network } = conn;
   if (tcb.state === TCP_LISTEN || tcb.pmtuDiscover === 0 || tcb.pmtuDiscover >= 4) return;
-  conn.tcp.learnMtu(conn, mtu);
+  network.learnMtu(packet, mtu);
   if (findPath(conn) < 0 || conn.path === null) return;
   const now = network.mtu(conn.path);
   if (now < mtu && tcb.pmtuDiscover === 2) tcb.softError = EMSGSIZE;

@@ -173,7 +173,7 @@ function fastData(conn: Connection, packet: Packet, incoming: Incoming): void {
   tcp.mib.add(MIB.TcpExtTCPHPHits);
   packet.pull(incoming.headerLength);
   advanceRcvNxt(conn, incoming.bytes);
-  conn.receiveQueue.push(packet);
+  conn.receiveQueue.push(packet, truesize(packet));
   dataReceived(conn, packet, incoming.flags, incoming.headerLength);
   if (incoming.ack !== tcb.sndUna) {
     receiveAck(conn, incoming, options, FLAG_DATA);
@@ -253,7 +253,7 @@ function enterFinWait2(conn: Connection, packet: Packet, incoming: Incoming): bo
   if (tcb.linger2Ms < 0 || newData) {
     tcp.mib.add(MIB.TcpExtTCPAbortOnData);
     done(conn);
-    if (newData) tcp.replyReset(packet, incoming);
+    tcp.replyReset(packet, incoming);
     tcp.drop(packet, DROP_TCP_ABORT_ON_DATA);
     return false;
   }

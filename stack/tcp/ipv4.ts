@@ -3,6 +3,7 @@ import type { IpContext } from '../ip/context.ts';
 import { IpOptions } from '../ip/options.ts';
 import type { HeaderFields } from '../ip/output.ts';
 import { type Path, pathMtu } from '../ip/path.ts';
+import { learnPmtu } from '../ip/pmtu.ts';
 import { type Family, IPV4 } from '../socket/family.ts';
 import { isLimitedBroadcast, isMulticast, isZeronet, RTN_LOCAL } from '../wire/address.ts';
 import { IP_DF, IPPROTO_TCP, IPTOS_RT_MASK } from '../wire/ipv4.ts';
@@ -41,6 +42,10 @@ export class Ipv4Network implements TcpNetwork {
 
   mtu(path: NetworkPath): number {
     return pathMtu(path as Path, this.#context.machine.clock.recent());
+  }
+
+  learnMtu(packet: Packet, mtu: number): void {
+    learnPmtu(this.#context, packet, mtu);
   }
 
   metrics(path: NetworkPath): NetworkMetrics {

@@ -34,6 +34,8 @@ export interface TcpNetwork {
   sourceFor(path: NetworkPath, remote: number): number;
   /** Bytes that pass in one packet. */
   mtu(path: NetworkPath): number;
+  /** Notes that the path of a segment, whose IP header is quoted at `packet.start`, carries no more than `mtu` bytes. */
+  learnMtu(packet: Packet, mtu: number): void;
   metrics(path: NetworkPath): NetworkMetrics;
   /** Whether an address is one of this host's own. */
   isLocal(address: number): boolean;

@@ -1,5 +1,5 @@
 import type { Packet } from '../../device/memory/packet.ts';
-import { truesize } from './payload.ts';
+import { footprint, truesize } from './payload.ts';
 import { after, before, distance } from './sequence.ts';
 
 /** What {@link OutOfOrderQueue.insert} did. */
@@ -18,8 +18,10 @@ export class OutOfOrderQueue {
   #end = new Uint32Array(FIRST);
   #fin = new Uint8Array(FIRST);
   readonly #packets: Packet[] = [];
-  /** Memory that the packets tie up, in bytes. */
+  /** What the packets count against the receive buffer. */
   memory = 0;
+  /** Memory that they really tie up, in bytes. */
+  footprint = 0;
   /** Index of the packet that was inserted last, for the order of pruning. */
   lastInserted = -1;
   /** What the last insertion found to be there already. */
@@ -144,6 +146,7 @@ export class OutOfOrderQueue {
     if (at === length) this.#packets.push(packet);
     else this.#packets.splice(at, 0, packet);
     this.memory += truesize(packet);
+    this.footprint += footprint(packet);
     this.lastInserted = at;
   }
 
@@ -156,6 +159,7 @@ export class OutOfOrderQueue {
     if (at === length - 1) this.#packets.pop();
     else this.#packets.splice(at, 1);
     this.memory -= truesize(packet);
+    this.footprint -= footprint(packet);
     return packet;
   }
 

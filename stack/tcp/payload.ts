@@ -1,12 +1,28 @@
 import type { Packet } from '../../device/memory/packet.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
 
-/** Bytes of bookkeeping that a queued packet is charged beside its slot (Linux: `sizeof(struct sk_buff)`). */
-const PACKET_OVERHEAD = 256;
+/** Bytes of a packet's record (Linux: `sizeof(struct sk_buff)`). */
+const RECORD = 256;
+/** Bytes around a packet's payload in its buffer: headers, headroom, `struct skb_shared_info`. */
+const AROUND = 424;
+const LEAST_BUFFER = 512;
+/** Larger buffers are made of pages. */
+const LARGEST_KMALLOC = 8192;
+const PAGE = 4096;
 
-/** Memory that a queued packet ties up, in bytes (Linux: `skb->truesize`). */
+/**
+ * What a queued packet counts against the receive buffer, in bytes: what Linux's `skb->truesize` would be of one that came by a
+ * TUN device, in a buffer of the next power of two, so that windows are those that Linux would announce.
+ */
 export function truesize(packet: Packet): number {
-  return packet.limit - packet.base + packet.payloadLength + PACKET_OVERHEAD;
+  const bytes = packet.length + AROUND;
+  if (bytes > LARGEST_KMALLOC) return Math.ceil(bytes / PAGE) * PAGE + RECORD;
+  return Math.max(LEAST_BUFFER, 2 ** (32 - Math.clz32(bytes - 1))) + RECORD;
+}
+
+/** Memory that a queued packet really ties up, in bytes: its slot, and what it points to. */
+export function footprint(packet: Packet): number {
+  return packet.limit - packet.base + packet.payloadLength;
 }
 
 /** Takes `bytes` off the front of a packet, of which it has more than that, wherever they lie. */

@@ -1,5 +1,5 @@
 import type { Packet } from '../../device/memory/packet.ts';
-import { copyPayload, trimFront, truesize } from './payload.ts';
+import { copyPayload, footprint, trimFront } from './payload.ts';
 
 /**
  * Received bytes in order, as the packets that they came in: each begins at its first byte that was not read. It is one run
@@ -11,20 +11,29 @@ export class ReceiveQueue {
   #count = 0;
   /** Bytes that can be read. */
   bytes = 0;
-  /** Memory that the packets tie up, in bytes. */
+  /** What the packets count against the receive buffer, by the size that each had when it came. */
   memory = 0;
+  /** Memory that they really tie up, in bytes. */
+  footprint = 0;
+  #sizes = new Uint32Array(4);
 
   get length(): number {
     return this.#count;
   }
 
-  /** Appends a packet and takes its ownership; `packet.start` is at its first new byte. */
-  push(packet: Packet): void {
+  /**
+   * Appends a packet and takes its ownership; `packet.start` is at its first new byte. `size`: what it counts until all of it was
+   * read.
+   */
+  push(packet: Packet, size: number): void {
     if (this.#count === this.#ring.length) this.#grow();
-    this.#ring[(this.#head + this.#count) & (this.#ring.length - 1)] = packet;
+    const at = (this.#head + this.#count) & (this.#ring.length - 1);
+    this.#ring[at] = packet;
+    this.#sizes[at] = size;
     this.#count++;
     this.bytes += packet.length;
-    this.memory += truesize(packet);
+    this.memory += size;
+    this.footprint += footprint(packet);
   }
 
   /**
@@ -57,10 +66,7 @@ export class ReceiveQueue {
       const packet = this.#ring[this.#head]!;
       const size = packet.length;
       if (left < size) {
-        this.memory -= truesize(packet);
-        trimFront(packet, left);
-        this.memory += truesize(packet);
-        this.bytes -= left;
+        this.#trim(packet, left);
         return;
       }
       left -= size;
@@ -80,10 +86,7 @@ export class ReceiveQueue {
       if (part === size) {
         this.#drop(packet, size);
       } else {
-        this.memory -= truesize(packet);
-        trimFront(packet, part);
-        this.memory += truesize(packet);
-        this.bytes -= part;
+        this.#trim(packet, part);
       }
     }
     return copied;
@@ -104,20 +107,34 @@ export class ReceiveQueue {
     return out;
   }
 
+  #trim(packet: Packet, bytes: number): void {
+    this.footprint -= footprint(packet);
+    trimFront(packet, bytes);
+    this.footprint += footprint(packet);
+    this.bytes -= bytes;
+  }
+
   #drop(packet: Packet, size: number): void {
     this.#ring[this.#head] = null;
+    this.memory -= this.#sizes[this.#head]!;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);
     this.#count--;
     this.bytes -= size;
-    this.memory -= truesize(packet);
+    this.footprint -= footprint(packet);
     packet.release();
   }
 
   #grow(): void {
     const old = this.#ring;
     const ring = new Array<Packet | null>(old.length * 2).fill(null);
-    for (let i = 0; i < this.#count; i++) ring[i] = old[(this.#head + i) & (old.length - 1)]!;
+    const sizes = new Uint32Array(old.length * 2);
+    for (let i = 0; i < this.#count; i++) {
+      const from = (this.#head + i) & (old.length - 1);
+      ring[i] = old[from]!;
+      sizes[i] = this.#sizes[from]!;
+    }
     this.#ring = ring;
+    this.#sizes = sizes;
     this.#head = 0;
   }
 }

@@ -11,6 +11,7 @@ import { isWritable } from './send-space.ts';
 import { SYNCHRONIZED_OPEN, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
 import { idleTime } from './timers.ts';
+import { setWindowClamp as setClamp } from './window.ts';
 
 export const TCP_NODELAY = 1;
 export const TCP_MAXSEG = 2;
@@ -218,8 +219,7 @@ function setWindowClamp(conn: Connection, value: number): number {
     tcb.windowClamp = 0;
     return 0;
   }
-  tcb.windowClamp = Math.max(value, 2304 / 2);
-  tcb.rcvSsthresh = Math.min(tcb.rcvSsthresh, tcb.windowClamp);
+  setClamp(tcb, value);
   return 0;
 }
 

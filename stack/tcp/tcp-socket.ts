@@ -58,7 +58,6 @@ import type { Tcp } from './tcp.ts';
 import { idleTime } from './timers.ts';
 import { TimeWait } from './timewait.ts';
 import { URG_VALID } from './urgent.ts';
-import { windowFromSpace } from './window.ts';
 import { write } from './write.ts';
 
 const READABLE = POLLIN | POLLRDNORM;
@@ -531,10 +530,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
   }
 
   override buffersChanged(): void {
-    const { tcb } = this.connection;
     this.#apply();
-    if (this.rcvbufLocked && tcb.state === TCP_CLOSE) return;
-    tcb.windowClamp = Math.max(tcb.windowClamp, windowFromSpace(tcb.scalingRatio, tcb.rcvbuf));
   }
 
   override keepaliveChanged(): void {

@@ -266,9 +266,6 @@ export class Tcp implements IpProtocol {
     icmpError(this, packet, type, code, info);
   }
 
-  /** Notes a smaller path MTU that was vouched for by its sequence number. */
-  learnMtu(_conn: Connection, _mtu: number): void {}
-
   /** Answers a segment with a reset. */
   replyReset(packet: Packet, incoming: Incoming): void {
     replyReset(this, this.ipv4, packet, incoming);

@@ -83,10 +83,11 @@ function establishedOptions(conn: Connection, tsval: number): void {
   }
 }
 
-/** Fills {@link options} for a SYN (Linux: `tcp_syn_options`), or an answer to one that opens from both sides. */
-function synOptions(conn: Connection, tsval: number, answer: boolean): void {
+/** Fills {@link options} for a SYN (Linux: `tcp_syn_options`); one that answers a SYN offers nothing that was not offered. */
+function synOptions(conn: Connection, tsval: number): void {
   const { tcb, tcp, path } = conn;
   const { settings } = tcp;
+  const answer = conn.answers;
   const advmss = path === null ? tcb.advmss : Math.min(pathAdvmss(conn, path), tcb.advmss);
   options.flags = OPTION_MSS;
   options.sackBlocks = 0;
@@ -113,11 +114,13 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (failed < 0) return failed;
   const nowUs = tcp.nowUs();
   const tsval = tcp.timestampFor(conn, nowUs);
-  const { flags } = segment;
-  const syn = (flags & TH_SYN) !== 0;
-  if (syn) synOptions(conn, tsval, (flags & TH_ACK) !== 0);
+  const syn = (segment.flags & TH_SYN) !== 0;
+  if (syn) synOptions(conn, tsval);
   else establishedOptions(conn, tsval);
+  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
+  if (!syn && segment.pcount > 1) segment.flags |= TH_PSH;
   const headerLength = TCP_HLEN + tcpOptionsLength(options);
+  const { flags } = segment;
   let window = 0;
   if (syn) window = Math.min(tcb.rcvWnd, U16);
   else window = selectWindow(conn);

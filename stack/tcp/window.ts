@@ -66,7 +66,7 @@ export function selectInitialWindow(
   let windowClamp = clamp === 0 ? U16 * 2 ** 14 : clamp;
   let room = Math.min(windowClamp, Math.max(space, 0));
   if (room > mss && mss > 0) room -= room % mss;
-  out.rcvWnd = Math.min(room, signed ? MAX_WINDOW : U16);
+  out.rcvWnd = signed ? Math.min(room, MAX_WINDOW) : room;
   if (initSegments > 0) out.rcvWnd = Math.min(out.rcvWnd, initSegments * mss);
   out.rcvWscale = 0;
   if (scales) {
@@ -134,6 +134,18 @@ export function wantedWindow(conn: Connection): number {
   return window;
 }
 
+/** The least window clamp, half of the least receive buffer (Linux: `SOCK_MIN_RCVBUF`). */
+const LEAST_CLAMP = 1152;
+
+/** Sets the limit of the window, which follows (Linux: `tcp_set_window_clamp`). */
+export function setWindowClamp(tcb: Tcb, wanted: number): void {
+  const before = tcb.windowClamp;
+  tcb.windowClamp = Math.max(LEAST_CLAMP, wanted);
+  if (tcb.windowClamp < before) tcb.rcvSsthresh = Math.min(tcb.rcvSsthresh, tcb.windowClamp);
+  else if (tcb.windowClamp > before)
+    tcb.rcvSsthresh = Math.max(Math.min(tcb.rcvWnd, tcb.windowClamp), tcb.rcvSsthresh);
+}
+
 /** Linux: `tcp_adjust_rcv_ssthresh`. */
 export function clampSsthresh(tcb: Tcb): void {
   tcb.rcvSsthresh = Math.min(tcb.rcvSsthresh, 4 * tcb.advmss);
@@ -176,6 +188,9 @@ export function initReceiveSpace(conn: Connection): void {
   tcb.rcvqSpaceSeq = tcb.copiedSeq;
   const most = fullSpace(conn);
   if (tcb.windowClamp >= most) tcb.windowClamp = most;
+  // One segment's room stays free, so that a full window is not the end.
+  if (tcb.windowClamp > 2 * tcb.advmss && tcb.windowClamp + tcb.advmss > most)
+    tcb.windowClamp = Math.max(2 * tcb.advmss, most - tcb.advmss);
   tcb.rcvSsthresh = Math.min(tcb.rcvSsthresh, tcb.windowClamp);
 }
 
