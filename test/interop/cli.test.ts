@@ -259,6 +259,7 @@ t.test('address, route, neigh, sysctl: there and back, and their errors', { skip
   t.equal(await bench.ok('neigh show proxy'), '');
 
   t.equal(await bench.ok('sysctl net.ipv4.conf.tap0.arp_ignore=8'), 'net.ipv4.conf.tap0.arp_ignore = 8\n');
+  await bench.ns.ip('neigh flush dev tap0');
   t.match(
     await bench.ns.try('ping', '-n', '-c1', '-W1', '10.0.0.2').then(({ stdout }) => stdout),
     / 0 received/,
