@@ -125,6 +125,7 @@ const NAMES = [
   'TcpExtTCPHPAcks',
   'TcpExtTCPHPHits',
   'TcpExtTCPKeepAlive',
+  'TcpExtTCPMD5Unexpected',
   'TcpExtTCPMinTTLDrop',
   'TcpExtTCPOFODrop',
   'TcpExtTCPOFOMerge',

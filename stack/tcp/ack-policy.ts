@@ -14,6 +14,8 @@ import {
   MAX_QUICKACKS,
   MSS_DEFAULT,
 } from './constants.ts';
+import { checkMark } from './ecn.ts';
+import type { Incoming } from './incoming.ts';
 import { truesize } from './payload.ts';
 import { increaseQuickack, inPingpong, inQuickack } from './quickack.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
@@ -29,13 +31,13 @@ const MIN_MSS = 88;
 /** `max_ato` where nothing else limits it: half a second. */
 const ATO_MOST_MS = 500;
 
-/** Data came in order (Linux: `tcp_event_data_recv`): how soon its ACK goes out. `headerLength`: of its TCP header. */
-export function dataReceived(conn: Connection, packet: Packet, flags: number, headerLength: number): void {
+/** Data came in order (Linux: `tcp_event_data_recv`): how soon its ACK goes out. */
+export function dataReceived(conn: Connection, packet: Packet, incoming: Incoming): void {
   const { tcb, tcp } = conn;
   const bytes = packet.length;
   const now = tcp.now();
   tcb.ackPending |= ACK_SCHED;
-  measureRcvMss(conn, packet, flags, headerLength);
+  measureRcvMss(conn, packet, incoming.flags, incoming.headerLength);
   measureReceiverRtt(conn);
   if (tcb.ackAtoMs === 0) {
     increaseQuickack(tcb, MAX_QUICKACKS);
@@ -47,6 +49,7 @@ export function dataReceived(conn: Connection, packet: Packet, flags: number, he
     else if (gap > tcb.rtoMs) increaseQuickack(tcb, MAX_QUICKACKS);
   }
   tcb.lrcvtimeMs = now;
+  checkMark(conn, incoming);
   if (bytes >= GROWS_FROM) growWindow(conn, bytes, truesize(packet));
 }
 

@@ -5,6 +5,7 @@ import {
   FLAG_ACKED,
   FLAG_DATA,
   FLAG_DATA_ACKED,
+  FLAG_ECE,
   FLAG_FORWARD_PROGRESS,
   FLAG_NO_CHALLENGE_ACK,
   FLAG_NOT_DUP,
@@ -21,6 +22,7 @@ import { challengeAck } from './challenge.ts';
 import { stopBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { RTO_MIN_MS, TIME_PROBE0 } from './constants.ts';
+import { echoesCongestion } from './ecn.ts';
 import { checkFastPath } from './fast-path.ts';
 import { setPcount } from './fragment.ts';
 import type { Incoming } from './incoming.ts';
@@ -75,6 +77,7 @@ export function receiveAck(conn: Connection, incoming: Incoming, options: TcpOpt
     if (seq !== incoming.endSeq) flags |= FLAG_DATA;
     else tcp.mib.add(MIB.TcpExtTCPPureAcks);
     flags |= updateWindow(conn, incoming);
+    if (echoesCongestion(conn, incoming)) flags |= FLAG_ECE;
   }
   tcb.softError = 0;
   tcb.probesOut = 0;

@@ -3,6 +3,7 @@ import { TCP_HLEN, TH_SYN } from '../wire/tcp.ts';
 import { TCPOLEN_TSTAMP_ALIGNED, type TcpOptions } from '../wire/tcp-options.ts';
 import type { Connection } from './connection.ts';
 import { RCVBUF_LOCK, TIME_RETRANS, TIMEOUT_INIT_MS } from './constants.ts';
+import { askForEcn } from './ecn.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, pathAdvmss, syncMss } from './mss.ts';
 import type { Segment } from './segment.ts';
@@ -34,6 +35,7 @@ export function connect(conn: Connection): number {
   tcb.tsOffset = tcp.timestampOffset(tcb.local, tcb.remote);
   initConnect(conn);
   const segment = queueSyn(conn);
+  segment.flags |= askForEcn(conn);
   tcb.retransStampMs = tcp.tsClock(tcp.nowUs());
   transmitSegment(conn, segment);
   tcb.sndNxt = tcb.writeSeq;

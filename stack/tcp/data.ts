@@ -7,6 +7,7 @@ import { dataReceived } from './ack-policy.ts';
 import { extendDuplicate, setDuplicate } from './challenge.ts';
 import type { Connection } from './connection.ts';
 import { ACK_NOMEM, ACK_NOW, ACK_SCHED, MAX_QUICKACKS, RCV_SHUTDOWN, RCVBUF_LOCK } from './constants.ts';
+import { acceptCwr, checkMark } from './ecn.ts';
 import { checkFastPath } from './fast-path.ts';
 import type { Incoming } from './incoming.ts';
 import { DUPLICATE } from './out-of-order.ts';
@@ -42,6 +43,7 @@ export function queueData(conn: Connection, packet: Packet, incoming: Incoming):
     packet.release();
     return;
   }
+  acceptCwr(conn, incoming);
   packet.pull(incoming.headerLength);
   conn.receiverSack.hasDuplicate = false;
   if (seq === tcb.rcvNxt) {
@@ -102,7 +104,7 @@ function queueInOrder(conn: Connection, packet: Packet, incoming: Incoming, skip
     if (skip > 0) trimFront(packet, skip);
     advanceRcvNxt(conn, bytes);
     receiveQueue.push(packet, size);
-    dataReceived(conn, packet, incoming.flags, incoming.headerLength);
+    dataReceived(conn, packet, incoming);
   } else {
     packet.release();
   }
@@ -135,6 +137,7 @@ export function advanceRcvNxt(conn: Connection, bytes: number): void {
 function queueOutOfOrder(conn: Connection, packet: Packet, incoming: Incoming): void {
   const { tcb, tcp, outOfOrder } = conn;
   const { seq, endSeq } = incoming;
+  checkMark(conn, incoming);
   if (!reserve(conn, packet, seq)) {
     tcp.mib.add(MIB.TcpExtTCPOFODrop);
     conn.notify(READABLE);

@@ -5,7 +5,7 @@ import type { Incoming } from './incoming.ts';
 import { initializeRcvMss } from './mss.ts';
 import { rearmRto } from './rearm.ts';
 import { expandSndbuf } from './send-space.ts';
-import { initSender, rttSample } from './sender.ts';
+import { initSender, rttSample, updatePacingRate } from './sender.ts';
 import { TCP_ESTABLISHED } from './tcb.ts';
 import { initReceiveSpace } from './window.ts';
 
@@ -32,6 +32,7 @@ export function establish(conn: Connection, incoming: Incoming): void {
   tcb.sndWl1 = incoming.seq;
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   rearmRto(conn);
+  updatePacingRate(conn);
   tcb.lsndtimeMs = tcp.now();
   initializeRcvMss(tcb);
   conn.predicted = true;

@@ -174,7 +174,7 @@ function fastData(conn: Connection, packet: Packet, incoming: Incoming): void {
   packet.pull(incoming.headerLength);
   advanceRcvNxt(conn, incoming.bytes);
   conn.receiveQueue.push(packet, truesize(packet));
-  dataReceived(conn, packet, incoming.flags, incoming.headerLength);
+  dataReceived(conn, packet, incoming);
   if (incoming.ack !== tcb.sndUna) {
     receiveAck(conn, incoming, options, FLAG_DATA);
     pushFrames(conn);

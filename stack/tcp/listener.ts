@@ -2,7 +2,7 @@ import { dropReason } from '../../device/drop.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import { MIB } from '../counters.ts';
 import { POLLIN, POLLRDNORM } from '../socket/abi.ts';
-import { TCP_HLEN, TH_ACK, TH_FIN, TH_RST, TH_SYN } from '../wire/tcp.ts';
+import { TCP_HLEN, TH_ACK, TH_ECE, TH_FIN, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import {
   OPTION_MSS,
   OPTION_SACK_ADVERTISE,
@@ -17,6 +17,7 @@ import { openChild } from './child.ts';
 import type { Connection } from './connection.ts';
 import { TIMEOUT_INIT_MS } from './constants.ts';
 import { destroy } from './done.ts';
+import { grantsEcn } from './ecn.ts';
 import type { Incoming } from './incoming.ts';
 import { receiveSegment } from './input.ts';
 import { pathAdvmss } from './mss.ts';
@@ -25,7 +26,7 @@ import { PortLease } from './ports.ts';
 import { Reply, replyReset, sendReply } from './reply.ts';
 import { Request } from './request.ts';
 import { after, before } from './sequence.ts';
-import { cookieSack, cookieWscale } from './syncookie.ts';
+import { cookieEcn, cookieSack, cookieWscale } from './syncookie.ts';
 import { TCP_CLOSE } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import { sendReset } from './transmit.ts';
@@ -168,6 +169,7 @@ export class Listener {
     const stamped = options.sawTimestamp !== 0 && settings.timestamps.value !== 0;
     // A cookie has room for the other options only in the timestamp that comes back.
     const others = stamped || !cookie;
+    request.ecnOk = others && grantsEcn(settings.ecn.value, incoming) ? 1 : 0;
     request.tstampOk = stamped ? 1 : 0;
     request.tsRecent = stamped ? options.tsval : 0;
     request.sackOk = others && options.sackPermitted !== 0 && settings.sack.value !== 0 ? 1 : 0;
@@ -237,7 +239,7 @@ export class Listener {
     const { tcp } = this;
     this.#address(request);
     reply.seq = request.iss;
-    reply.flags = TH_SYN | TH_ACK;
+    reply.flags = TH_SYN | TH_ACK | (request.ecnOk !== 0 ? TH_ECE : 0);
     reply.window = Math.min(request.rcvWnd, 0xffff);
     const out = reply.options;
     out.flags = OPTION_MSS;
@@ -256,7 +258,7 @@ export class Listener {
             now,
             request.wscaleOk !== 0 ? request.sndWscale : -1,
             request.sackOk !== 0,
-            false,
+            request.ecnOk !== 0,
           )
         : now;
       out.tsval = (stamp + request.tsOffset) >>> 0;
@@ -455,6 +457,7 @@ export class Listener {
       request.tstampOk = 1;
       request.tsRecent = options.tsval;
       request.sackOk = cookieSack(echoed) ? 1 : 0;
+      request.ecnOk = cookieEcn(echoed) ? 1 : 0;
       request.wscaleOk = wscale >= 0 ? 1 : 0;
       request.sndWscale = Math.max(wscale, 0);
     }

@@ -1,6 +1,6 @@
 import { EAGAIN, EINVAL } from '../../device/errno.ts';
 import { MIB } from '../counters.ts';
-import { TH_FIN, TH_SYN } from '../wire/tcp.ts';
+import { TH_CWR, TH_ECE, TH_FIN, TH_SYN } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.ts';
 import { adjustPcount, segmentBytes, setPcount, splitSegment } from './fragment.ts';
@@ -43,6 +43,9 @@ function retransmitBytes(conn: Connection, segment: Segment, segs: number): numb
     adjustPcount(conn, segment, counted - segment.pcount);
     if (bytes < Math.min(room, mss)) collapse(conn, segment, Math.min(room, mss));
   }
+  // A router that drops what asks for ECN is given no second chance to (RFC 3168, section 6.1.1.1).
+  if ((segment.flags & TH_SYN) !== 0 && tcp.settings.ecnFallback.value !== 0)
+    segment.flags &= ~(TH_ECE | TH_CWR);
   const sent = segment.pcount;
   tcp.mib.add(MIB.TcpRetransSegs, sent);
   if ((segment.flags & TH_SYN) !== 0) tcp.mib.add(MIB.TcpExtTCPSynRetrans);

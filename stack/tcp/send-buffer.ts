@@ -58,6 +58,11 @@ export class SendBuffer {
     return bytes;
   }
 
+  /** Number of the first byte held; there is one. */
+  get firstSeq(): number {
+    return this.#seq[this.#head]!;
+  }
+
   /** Takes the newest `bytes` back, which were not sent. */
   truncate(bytes: number): void {
     let left = bytes;

@@ -1,7 +1,7 @@
 import { MIB } from '../counters.ts';
-import { FLAG_ACKED, FLAG_NOT_DUP, FLAG_SND_UNA_ADVANCED } from './ack-flags.ts';
+import { FLAG_ACKED, FLAG_ECE, FLAG_NOT_DUP, FLAG_SND_UNA_ADVANCED } from './ack-flags.ts';
 import type { Connection } from './connection.ts';
-import { RTO_MIN_MS } from './constants.ts';
+import { ECN_OK, ECN_QUEUE_CWR, RTO_MIN_MS } from './constants.ts';
 import { LOST, SACKED_RETRANS, type Segment } from './segment.ts';
 import { before } from './sequence.ts';
 import {
@@ -54,6 +54,7 @@ export function enterCwr(conn: Connection): void {
   if (tcb.caState >= TCP_CA_CWR) return;
   tcb.sndSsthresh = Math.max(tcb.sndCwnd >> 1, 2);
   tcb.caState = TCP_CA_CWR;
+  if ((tcb.ecnFlags & ECN_OK) !== 0) tcb.ecnFlags |= ECN_QUEUE_CWR;
   tcb.highSeq = tcb.sndNxt;
 }
 
@@ -99,6 +100,16 @@ export function checkIdle(conn: Connection): void {
   tcb.sndCwnd = Math.max(cwnd, restart);
   tcb.sndCwndStampMs = tcp.now();
   tcb.sndCwndUsed = 0;
+}
+
+/** Bytes a second that segments would go out at, were they paced; bursts follow it (Linux: `tcp_update_pacing_rate`). */
+export function updatePacingRate(conn: Connection): void {
+  const { tcb, tcp } = conn;
+  const { settings } = tcp;
+  const slow = tcb.sndCwnd < tcb.sndSsthresh / 2;
+  const ratio = slow ? settings.pacingSsRatio.value : settings.pacingCaRatio.value;
+  const bytes = (tcb.mssCache * Math.max(tcb.sndCwnd, tcb.packetsOut) * ratio) / 100;
+  tcb.pacingRate = tcb.srttUs > 0 ? Math.floor((bytes * 8_000_000) / tcb.srttUs) : 0;
 }
 
 /** Takes a round-trip time in microseconds into the estimate and sets the RTO by it (RFC 6298; Linux: `tcp_rtt_estimator`). */
@@ -158,8 +169,14 @@ export function enterLoss(conn: Connection): void {
 
 /** An acknowledgment was taken in: `flags` tell what it did, `acked` how many segments it took off (Linux: the end of `tcp_ack`). */
 export function acknowledged(conn: Connection, flags: number, acked: number, priorInFlight: number): void {
+  react(conn, flags, acked, priorInFlight);
+  updatePacingRate(conn);
+}
+
+function react(conn: Connection, flags: number, acked: number, priorInFlight: number): void {
   const { tcb, tcp } = conn;
   const advanced = (flags & FLAG_SND_UNA_ADVANCED) !== 0;
+  if ((flags & FLAG_ECE) !== 0) enterCwr(conn);
   tcb.delivered += acked;
   if (tcb.caState === TCP_CA_OPEN) {
     if (!advanced && (flags & FLAG_NOT_DUP) === 0 && tcb.packetsOut > 0) {

@@ -9,6 +9,7 @@ import { FLAG_SLOWPATH } from './ack-flags.ts';
 import type { Connection } from './connection.ts';
 import { ACK_SCHED, ACK_TIMER, DELACK_MAX_MS, MAX_QUICKACKS, TIME_RETRANS } from './constants.ts';
 import { resetReceived } from './done.ts';
+import { ecnAnswered } from './ecn.ts';
 import { initTransfer } from './establish.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
@@ -59,6 +60,7 @@ export function receiveInSynSent(
     tcp.drop(packet, DROP_TCP_SYN_SENT);
     return true;
   }
+  ecnAnswered(conn, incoming);
   takeSynOptions(conn, options);
   tcb.sndWl1 = seq;
   receiveAck(conn, incoming, options, FLAG_SLOWPATH);

@@ -66,3 +66,8 @@ export function cookieWscale(tsecr: number): number {
 export function cookieSack(tsecr: number): boolean {
   return (tsecr & SACK_BIT) !== 0;
 }
+
+/** Whether ECN was asked for, by a cookie's timestamp. */
+export function cookieEcn(tsecr: number): boolean {
+  return (tsecr & ECN_BIT) !== 0;
+}

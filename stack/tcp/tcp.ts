@@ -20,7 +20,8 @@ import type { Forwarder } from '../socket/forward.ts';
 import { type EphemeralPorts, PortTable, streamConflict } from '../socket/ports.ts';
 import { RTN_LOCAL } from '../wire/address.ts';
 import { IP_DESTINATION, IP_SOURCE, IP_TOS, IP_TTL, IPPROTO_TCP } from '../wire/ipv4.ts';
-import { TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
+import { TCP_HLEN, TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
+import { hasSignature } from '../wire/tcp-options.ts';
 import { onCompressedAckTimer, onDelackTimer, retryAckLater } from './ack-policy.ts';
 import { shutdownSend } from './close.ts';
 import type { Connection } from './connection.ts';
@@ -62,7 +63,12 @@ export const DROP_TCP_TIMEWAIT: number = dropReason('tcp_timewait');
 /** Its TTL is below what the socket takes (IP_MINTTL). */
 export const DROP_TCP_MIN_TTL: number = dropReason('tcp_min_ttl');
 
+/** Signed (RFC 2385), which nobody here asked for. */
+export const DROP_TCP_SIGNATURE: number = dropReason('tcp_signature');
+
 const PAGE = 4096;
+/** Bytes of a signature option. */
+const SIGNATURE_BYTES = 18;
 /** TCP's own time begins here, so that 0 can mean never (Linux: `INITIAL_JIFFIES`). */
 export const EPOCH_MS = 1000;
 /** How often writers that found no send page try again, ms. */
@@ -187,6 +193,12 @@ export class Tcp implements IpProtocol {
       mib.add(MIB.TcpInCsumErrors);
       mib.add(MIB.TcpInErrs);
       dev.drop(packet, DROP_TCP_CHECKSUM);
+      return;
+    }
+    const optionBytes = incoming.headerLength - TCP_HLEN;
+    if (optionBytes > SIGNATURE_BYTES - 1 && hasSignature(view, incoming.at + TCP_HLEN, optionBytes)) {
+      mib.add(MIB.TcpExtTCPMD5Unexpected);
+      dev.drop(packet, DROP_TCP_SIGNATURE);
       return;
     }
     this.#deliver(packet, incoming, this.ipv4, dev, path);

@@ -6,6 +6,7 @@ export const TCPOPT_WINDOW = 3;
 export const TCPOPT_SACK_PERM = 4;
 export const TCPOPT_SACK = 5;
 export const TCPOPT_TIMESTAMP = 8;
+export const TCPOPT_MD5SIG = 19;
 export const TCPOPT_FASTOPEN = 34;
 
 export const TCPOLEN_MSS = 4;
@@ -103,6 +104,25 @@ export function parseTcpOptions(
     }
     p += size;
   }
+}
+
+/** Whether a segment is signed (RFC 2385), by its options of `length` bytes at `at`. */
+export function hasSignature(view: DataView, at: number, length: number): boolean {
+  const end = at + length;
+  for (let p = at; p < end; ) {
+    const kind = view.getUint8(p);
+    if (kind === TCPOPT_EOL) return false;
+    if (kind === TCPOPT_NOP) {
+      p++;
+      continue;
+    }
+    if (kind === TCPOPT_MD5SIG) return true;
+    if (p + 2 > end) return false;
+    const size = view.getUint8(p + 1);
+    if (size < 2) return false;
+    p += size;
+  }
+  return false;
 }
 
 /** Options to write; one object is used again and again. */
