@@ -12,6 +12,9 @@ export function heapUsed(): number {
   return getHeapStatistics().used_heap_size;
 }
 
+/** Bytes in which the engine accounts for its heap (a page): growth below that, over millions of calls, is none. */
+const HEAP_STEP = 256 * 1024;
+
 /**
  * Bytes that each of `count` calls of `step` leaves on the heap, garbage included: the least of three tries, since the
  * engine itself allocates now and then. A collection in the middle would hide garbage, so the young generation must be
@@ -25,7 +28,7 @@ export function bytesAllocatedPerCall(step: () => void, count: number): number {
     for (let n = 0; n < count; n++) step();
     const grown = heapUsed() - before;
     if (grown < 0) throw new Error('a collection ran during the measurement: enlarge --max-semi-space-size');
-    tries.push(grown / count);
+    tries.push(grown <= HEAP_STEP ? 0 : grown / count);
   }
   return Number(Math.min(...tries).toFixed(2));
 }
