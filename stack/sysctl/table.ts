@@ -57,10 +57,13 @@ export class SysctlTable {
     this.#texts.set(name, setting);
   }
 
-  /** Removes all names that begin with `prefix`: the settings of a device that is gone. */
+  /**
+   * Removes all names that are `prefix` and one more word: the settings of a device that is gone. Those of `eth0` do not
+   * take `eth0.10`'s with them.
+   */
   removePrefix(prefix: string): void {
-    for (const name of this.#knobs.keys()) if (name.startsWith(prefix)) this.#knobs.delete(name);
-    for (const name of this.#texts.keys()) if (name.startsWith(prefix)) this.#texts.delete(name);
+    for (const name of this.#knobs.keys()) if (isIn(name, prefix)) this.#knobs.delete(name);
+    for (const name of this.#texts.keys()) if (isIn(name, prefix)) this.#texts.delete(name);
   }
 
   has(name: string): boolean {
@@ -101,4 +104,8 @@ export class SysctlTable {
     for (const [name, knob] of this.#knobs) if (knob.value !== knob.initial) out[name] = knob.value;
     return out;
   }
+}
+
+function isIn(name: string, prefix: string): boolean {
+  return name.startsWith(prefix) && !name.includes('.', prefix.length);
 }

@@ -191,6 +191,7 @@ function react(conn: Connection, flags: number, acked: number, priorInFlight: nu
   } else if (!before(tcb.sndUna, tcb.highSeq)) {
     tcb.caState = TCP_CA_OPEN;
     tcb.sackedOut = 0;
+    tcb.retransStampMs = 0;
     tcb.sndCwnd = Math.max(Math.min(tcb.sndCwnd, tcb.sndSsthresh), 1);
   } else if (tcb.caState === TCP_CA_RECOVERY) {
     if (advanced) markHeadLost(conn);

@@ -443,6 +443,12 @@ export class Tcp implements IpProtocol {
     this.listeners.remove(listener);
   }
 
+  /** Forgets a connection in silence, as when it goes on elsewhere: the peer hears nothing. */
+  discard(conn: Connection): void {
+    this.orphan(conn);
+    destroy(conn);
+  }
+
   /** Ends everything in silence: no packet, timer or page is held afterwards. */
   close(): void {
     for (const listener of this.listeners.all()) listener.close();

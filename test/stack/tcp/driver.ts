@@ -196,7 +196,7 @@ export class Driver {
     const tcp = frame.subarray(header);
     const from = frame.readUInt32BE(12);
     const to = frame.readUInt32BE(16);
-    const wrong = checksumOf(frame, from, to, true) !== 0 ? ' BAD CHECKSUM' : '';
+    const wrong = checksumOf(frame, from, to) !== 0 ? ' BAD CHECKSUM' : '';
     const flags = LETTERS.filter(([, bit]) => (tcp[13]! & bit) !== 0)
       .map(([letter]) => letter)
       .join('');
@@ -279,14 +279,15 @@ export class Driver {
   }
 }
 
-/** The checksum of a datagram's TCP segment; 0 when `verify` and it is right. */
-function checksumOf(frame: Buffer, from: number, to: number, verify = false): number {
+const scratch = new PacketPool({ small: 1, large: 1, pages: 0 });
+
+/** What the checksum field of a datagram's TCP segment must be when it is 0 now; when it is right already, 0. */
+function checksumOf(frame: Buffer, from: number, to: number): number {
   const header = (frame[0]! & 15) * 4;
-  const scratch = new PacketPool({ small: 1, large: 1, pages: 0 });
   const packet = scratch.from(frame.subarray(header));
-  if (packet === null) return -1;
+  if (packet === null) throw new Error('the frame is too long');
   const length = frame.length - header;
   const sum = pseudoHeaderSum(from, to, 6, length) + sumBytes(scratch, packet.start, length);
-  const field = ~fold(sum) & 0xffff;
-  return verify ? field : field;
+  packet.release();
+  return ~fold(sum) & 0xffff;
 }
