@@ -10,7 +10,7 @@ import type { Connection } from './connection.ts';
 import { ACK_SCHED, ACK_TIMER, DELACK_MAX_MS, MAX_QUICKACKS, TIME_RETRANS } from './constants.ts';
 import { resetReceived } from './done.ts';
 import { ecnAnswered } from './ecn.ts';
-import { initTransfer } from './establish.ts';
+import { initTransfer, undoSpuriousSyn } from './establish.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
 import { pushFrames } from './output.ts';
@@ -63,6 +63,7 @@ export function receiveInSynSent(
   ecnAnswered(conn, incoming);
   takeSynOptions(conn, options);
   tcb.sndWl1 = seq;
+  undoSpuriousSyn(conn);
   receiveAck(conn, incoming, options, FLAG_SLOWPATH);
   beginReceiving(conn, incoming);
   finishConnect(conn);

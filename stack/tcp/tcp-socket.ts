@@ -106,7 +106,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     tcb.keepaliveIntvlMs = settings.keepaliveIntvl.value * 1000;
     tcb.keepaliveCount = settings.keepaliveProbes.value;
     tcb.reordering = settings.reordering.value;
-    connection.congestionName = tcp.congestion;
+    tcp.setCongestion(connection, tcp.congestion);
     connection.owner = this;
     return connection;
   }
