@@ -62,7 +62,22 @@ export function makeCall(
       );
       return;
     }
-    default:
+    case 'close': {
+      blocking.close(request.fd, (ret) => done({ ret }));
+      return;
+    }
+    case 'socket':
+    case 'bind':
+    case 'listen':
+    case 'getsockname':
+    case 'getpeername':
+    case 'shutdown':
+    case 'fcntl':
+    case 'ioctl':
+    case 'epoll_create':
+    case 'epoll_ctl':
+    case 'setsockopt':
+    case 'getsockopt':
       done(immediate(layer, request));
   }
 }
@@ -82,8 +97,6 @@ function immediate(layer: SocketLayer, request: SyscallRequest): Outcome {
       const ret = layer[request.name](request.fd, address);
       return { ret, address: taken(address) };
     }
-    case 'close':
-      return { ret: layer.close(request.fd) };
     case 'shutdown':
       return { ret: layer.shutdown(request.fd, request.how) };
     case 'fcntl':
@@ -107,8 +120,23 @@ function immediate(layer: SocketLayer, request: SyscallRequest): Outcome {
       if (ret < 0) return { ret };
       return { ret: 0, option: decodeOption(room.subarray(0, ret), request.shape) };
     }
-    default:
-      throw new Error(`${request.name} waits`);
+    case 'connect':
+    case 'close':
+    case 'accept':
+    case 'accept4':
+    case 'read':
+    case 'readv':
+    case 'recv':
+    case 'recvfrom':
+    case 'recvmsg':
+    case 'write':
+    case 'writev':
+    case 'send':
+    case 'sendto':
+    case 'sendmsg':
+    case 'poll':
+    case 'epoll_wait':
+      throw new Error(`${request.name} may wait`);
   }
 }
 
