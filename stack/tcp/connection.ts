@@ -13,6 +13,7 @@ import type { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { SendBuffer } from './send-buffer.ts';
 import { SentOrder } from './sent-order.ts';
+import { FIN_UNDER_WAY, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_ESTABLISHED, Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import type { TimeWait } from './timewait.ts';
@@ -92,6 +93,9 @@ export class Connection extends TcpEntry {
   congestion: Congestion = new Reno();
   /** Whether it is gone for good: its resources were given back. */
   destroyed = false;
+
+  /** Hears, once, that our FIN is acknowledged or the connection over: a close that lingers. */
+  lingers: (() => void) | null = null;
 
   #accounted = 0;
 
@@ -175,6 +179,11 @@ export class Connection extends TcpEntry {
     this.tcp.stateChanges(this, this.tcb.state, state);
     this.tcb.state = state;
     if (state === TCP_CLOSE) this.tcp.unhash(this);
+    if (this.lingers !== null && !stateIn(state, FIN_UNDER_WAY)) {
+      const wake = this.lingers;
+      this.lingers = null;
+      wake();
+    }
   }
 
   /** Tells the owner of `events` (`POLL*` bits). */

@@ -22,8 +22,8 @@ import { sendAck, transmitSegment } from './transmit.ts';
 /** Neither the answer to our SYN nor a SYN itself. */
 export const DROP_TCP_SYN_SENT: number = dropReason('tcp_syn_sent');
 
-/** Linux: `TCP_TIMEOUT_MIN`, two ticks. */
-const SOON_MS = 2;
+/** Linux: `TCP_TIMEOUT_MIN`, two ticks: 2 ms of a kernel with HZ=1000, 8 ms with HZ=250. */
+const SOON_MS = 5;
 
 /** Linux: `tcp_rcv_synsent_state_process`. False: the caller answers with a reset. */
 export function receiveInSynSent(
