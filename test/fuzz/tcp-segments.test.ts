@@ -72,6 +72,7 @@ class World {
   readonly #corpus: Buffer[] = [];
   readonly #buffer = new Uint8Array(20_000);
   vanished = 0;
+  #changes = 0;
 
   constructor(seed: number, states: Map<string, number>) {
     this.#entropy = new SeededEntropy(seed);
@@ -92,6 +93,7 @@ class World {
     const { tcp } = stack;
     const count = tcp.stateChanges.bind(tcp);
     tcp.stateChanges = (conn, from, to) => {
+      this.#changes++;
       const change = `${tcpStateName(from)}>${tcpStateName(to)}`;
       this.states.set(change, (this.states.get(change) ?? 0) + 1);
       if (to !== from && tcpStateName(to) !== 'CLOSE' && !LEGAL.has(change)) this.illegal.add(change);
@@ -131,7 +133,7 @@ class World {
   }
 
   #outcomes(): number {
-    let sum = this.pool.inUse * 1e-6;
+    let sum = this.#changes + this.pool.inUse * 1e-6;
     for (const { stack, link } of this.hosts) {
       sum += stack.ns.drops.total() + link.sent.length;
       const { values } = stack.mib;
