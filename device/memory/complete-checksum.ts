@@ -1,6 +1,9 @@
 import { fold, sumBytes } from './checksum.ts';
 import { CHECKSUM_NONE, type Packet } from './packet.ts';
 
+/** UDP says 0xffff for 0, which means none there; TCP does not. */
+const UDP_CHECKSUM_OFFSET = 6;
+
 /** Computes a transport checksum that was left to the device, over gathered payload too (Linux: `skb_checksum_help`). */
 export function completeChecksum(packet: Packet): void {
   const { pool } = packet;
@@ -10,6 +13,8 @@ export function completeChecksum(packet: Packet): void {
     const rest = sumBytes(pool, packet.payload, packet.payloadLength);
     sum += (linear & 1) === 0 ? rest : ((rest & 0xff) << 8) | (rest >>> 8);
   }
-  pool.view.setUint16(packet.checksumStart + packet.checksumOffset, ~fold(sum) & 0xffff || 0xffff);
+  const value = ~fold(sum) & 0xffff;
+  const none = value === 0 && packet.checksumOffset === UDP_CHECKSUM_OFFSET;
+  pool.view.setUint16(packet.checksumStart + packet.checksumOffset, none ? 0xffff : value);
   packet.checksum = CHECKSUM_NONE;
 }

@@ -45,6 +45,8 @@ export const DROP_TCP_ACK: number = dropReason('tcp_ack');
 export const DROP_TCP_CLOSE: number = dropReason('tcp_close');
 /** Data after nobody reads any more. */
 export const DROP_TCP_ABORT_ON_DATA: number = dropReason('tcp_abort_on_data');
+/** Text behind the peer's FIN. */
+export const DROP_TCP_AFTER_FIN: number = dropReason('tcp_after_fin');
 
 /** Bits that the fast path wants to see as they are: all but PSH. */
 const PREDICTED_FLAGS = 0xff & ~TH_PSH;
@@ -274,7 +276,8 @@ function takeTextInState(conn: Connection, packet: Packet, incoming: Incoming): 
   const { tcb, tcp } = conn;
   receiveUrgent(conn, packet, incoming);
   if (stateIn(tcb.state, TEXT_AFTER_FIN) && !before(incoming.seq, tcb.rcvNxt)) {
-    packet.release();
+    if (incoming.endSeq === incoming.seq) packet.release();
+    else tcp.drop(packet, DROP_TCP_AFTER_FIN);
     afterText(conn);
     return true;
   }

@@ -33,16 +33,19 @@ export function fullSpace(conn: Connection): number {
   return windowFromSpace(conn.tcb.scalingRatio, conn.tcb.rcvbuf);
 }
 
+/** Of the frames that the link's queue holds, as many may be data: the peer's acknowledgements of ours wait there too. */
+const DATA_SHARE = 0.5;
+
 /**
- * The most that may be under way to us: on plain frames no more than the link's receive queue holds, with a tenth to spare,
- * because what comes beyond it is lost without a trace. Linux has no such limit; its devices have no such queue.
+ * The most that may be under way to us: on plain frames no more than the link's receive queue has room for, because what comes
+ * beyond it is lost without a trace. Linux has no such limit; its devices have no such queue.
  */
 export function linkLimit(conn: Connection): number {
   const { path, tcb } = conn;
   if (path === null || (path.dev.features & NETIF_F_TSO) !== 0) return Number.POSITIVE_INFINITY;
   const frames = path.dev.link.receiveQueueFrames;
   if (frames === Number.POSITIVE_INFINITY) return frames;
-  return Math.max(Math.floor(frames * 0.9) * Math.max(tcb.rcvMss, 536), 4096);
+  return Math.max(Math.floor(frames * DATA_SHARE) * Math.max(tcb.rcvMss, 536), 4096);
 }
 
 /** The window that a handshake begins with, and the scale it needs. */

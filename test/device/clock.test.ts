@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import fc from 'fast-check';
 import t from 'tap';
 import { FLUSH, Work } from '../../device/clock/deferred.ts';
@@ -182,4 +183,22 @@ t.test('a moment too far for the wheel is its last one, and NaN is none', (t) =>
   t.ok(timer.stop());
   t.equal(clock.pendingTimers(), 0);
   t.end();
+});
+
+t.test('behind a pause of the process, what arrived meanwhile is heard before timers expire', async (t) => {
+  const clock = new RealClock();
+  const log: string[] = [];
+  const socket = createSocket('udp4', () => log.push('arrival'));
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const done = new Promise<void>((resolve) => {
+    new Timer(clock, () => {
+      log.push('timer');
+      resolve();
+    }).start(10);
+  });
+  await new Promise((resolve) => socket.send('x', socket.address().port, '127.0.0.1', resolve));
+  for (const begin = performance.now(); performance.now() < begin + 60; );
+  await done;
+  socket.close();
+  t.strictSame(log, ['arrival', 'timer']);
 });

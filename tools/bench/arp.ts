@@ -10,7 +10,7 @@ import { ARP_FRAME_LENGTH, ArpTemplate } from '../../stack/wire/arp.ts';
 import { benchAnswer } from './arp-answer.ts';
 import { benchRoundTrip } from './arp-round-trip.ts';
 import { benchTransmit } from './arp-transmit.ts';
-import type { BenchResult } from './result.ts';
+import type { Bench, BenchResult } from './result.ts';
 import { run, tapObstacle } from './sandbox.ts';
 
 const OURS = '192.0.2.2';
@@ -18,14 +18,8 @@ const KERNELS = '192.0.2.1';
 /** 192.0.2.0/24 has nobody at these; the kernel parses the requests and drops them. */
 const NOBODY = '192.0.2.3';
 
-export interface ArpBench {
-  readonly rounds: number;
-  /** Told each result as it is there. */
-  readonly report: (result: BenchResult) => void;
-}
-
 /** The three ARP benchmarks, on a TAP in the namespace that we are in, or on a veth pair where none can be opened. */
-export async function benchArp(bench: ArpBench): Promise<void> {
+export async function benchArp(bench: Bench): Promise<void> {
   const obstacle = tapObstacle();
   if (obstacle !== undefined) {
     process.stderr.write(
@@ -37,7 +31,7 @@ export async function benchArp(bench: ArpBench): Promise<void> {
   await benchOnTap(bench);
 }
 
-async function benchOnTap({ rounds, report }: ArpBench): Promise<void> {
+async function benchOnTap({ rounds, report }: Bench): Promise<void> {
   const machine = new Machine({
     clock: new RealClock(),
     pool: new PacketPool({ small: 4096, large: 8, pages: 0 }),
@@ -114,7 +108,7 @@ async function benchAnswerOnBridge(stack: Stack, link: TapLink, rounds: number):
 }
 
 /** Without a TAP there is no kernel to compare with: the reference is the driver alone, given one constant frame again and again. */
-function benchOnVeth({ rounds, report }: ArpBench): void {
+function benchOnVeth({ rounds, report }: Bench): void {
   const machine = new Machine({
     clock: new RealClock(),
     pool: new PacketPool({ small: 4096, large: 8, pages: 0 }),

@@ -1,12 +1,16 @@
 import { Command, InvalidArgumentError } from 'commander';
-import { type ArpBench, benchArp } from './arp.ts';
+import { benchArp } from './arp.ts';
 import { compareResult, readResults } from './compare.ts';
-import { type BenchResult, formatResult } from './result.ts';
+import { benchLookup } from './lookup.ts';
+import { benchMemoryPerConnection } from './memory-per-connection.ts';
+import { type Bench, type BenchResult, formatResult } from './result.ts';
 import { runInNamespace, tapObstacle } from './sandbox.ts';
 
 /** Benchmarks by the first word of their results' names; each reports one result or several. */
-const SUITES: Readonly<Record<string, (bench: ArpBench) => Promise<void>>> = {
+const SUITES: Readonly<Record<string, (bench: Bench) => Promise<void> | void>> = {
   arp: benchArp,
+  lookup: benchLookup,
+  'memory-per-connection': benchMemoryPerConnection,
 };
 
 /** Marks the process that runs inside the namespace. */

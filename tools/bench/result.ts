@@ -17,6 +17,13 @@ export interface BenchResult {
   readonly [own: string]: string | number | boolean;
 }
 
+/** What a benchmark is told. */
+export interface Bench {
+  readonly rounds: number;
+  /** Told each result as it is there. */
+  readonly report: (result: BenchResult) => void;
+}
+
 /** One round: ours and the reference, in the same unit, measured right after each other. */
 export interface Round {
   readonly ours: number;

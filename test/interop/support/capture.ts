@@ -56,10 +56,13 @@ export class Capture {
     this.#child = child;
   }
 
-  /** Starts tcpdump; when this resolves no frame is missed any more. `path` is a classic pcap. */
-  static async start(ns: Namespace, device: string, path: string): Promise<Capture> {
-    const args = ['-i', device, '-n', '-Z', 'root', '-U', '--immediate-mode', '-B', '65536', '-w', path];
-    const child = ns.start('tcpdump', ...args);
+  /**
+   * Starts tcpdump; when this resolves no frame is missed any more. `path` is a classic pcap. `bytes` of each frame are kept:
+   * the headers of some gigabytes, for which tcpdump also gets more room and leave to write when it suits it.
+   */
+  static async start(ns: Namespace, device: string, path: string, bytes = 0): Promise<Capture> {
+    const pace = bytes === 0 ? ['-U', '--immediate-mode', '-B', '65536'] : ['-s', `${bytes}`, '-B', '262144'];
+    const child = ns.start('tcpdump', '-i', device, '-n', '-Z', 'root', ...pace, '-w', path);
     await child.says(/listening on/);
     return new Capture(path, child);
   }

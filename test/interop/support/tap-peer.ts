@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { Capture, type Judgement, judgeCapture } from './capture.ts';
+import type { Child } from './child.ts';
 import { errorCounters, grown } from './errors.ts';
 import { type Namespace, withNamespace } from './namespace.ts';
-import { startTapir } from './tapir.ts';
+import { startScript, startTapir } from './tapir.ts';
 
 /** The Linux side. */
 export const PEER_ADDRESS = '10.0.0.1';
@@ -43,6 +44,29 @@ export class TapPeer {
 
   /** Makes namespace and TAP, starts the judges, then the stack with `options` added. All is gone when the test ends. */
   static async start(t: Test, ...options: string[]): Promise<TapPeer> {
+    const peer = await TapPeer.#prepare(t, 0);
+    if (!SUBJECT_IS_LINUX) {
+      const control = join(peer.folder, 'control');
+      const where = ['--tap', 'tap0', '--address', `${OUR_ADDRESS}/24`, '--mac', OUR_MAC];
+      await startTapir(peer.ns, ...where, '--control', control, ...options);
+    }
+    return peer;
+  }
+
+  /** The same with a script of this project in the stack's place; `bytes` of each frame are captured, 0: all. */
+  static async startScript(
+    t: Test,
+    script: string,
+    options: readonly string[],
+    bytes = 0,
+  ): Promise<[TapPeer, Child]> {
+    const peer = await TapPeer.#prepare(t, bytes);
+    const child = startScript(peer.ns, script, 'tap0', ...options);
+    await child.says(/^ready$/m);
+    return [peer, child];
+  }
+
+  static async #prepare(t: Test, bytes: number): Promise<TapPeer> {
     const folder = mkdtempSync(join(tmpdir(), 'tapir-interop-'));
     t.teardown(() => rmSync(folder, { recursive: true, force: true }));
     const ns = await withNamespace(t);
@@ -51,14 +75,8 @@ export class TapPeer {
     await ns.ip(`link set tap0 address ${PEER_MAC}`);
     await ns.ip(`addr add ${PEER_ADDRESS}/24 dev tap0`);
     await ns.ip('link set tap0 up');
-    const capture = await Capture.start(ns, 'tap0', join(folder, 'peer.pcap'));
-    const peer = new TapPeer(ns, folder, capture, await errorCounters(ns));
-    if (!SUBJECT_IS_LINUX) {
-      const control = join(folder, 'control');
-      const where = ['--tap', 'tap0', '--address', `${OUR_ADDRESS}/24`, '--mac', OUR_MAC];
-      await startTapir(ns, ...where, '--control', control, ...options);
-    }
-    return peer;
+    const capture = await Capture.start(ns, 'tap0', join(folder, 'peer.pcap'), bytes);
+    return new TapPeer(ns, folder, capture, await errorCounters(ns));
   }
 
   /** The capture's path; complete after {@link judge}. */
@@ -66,10 +84,16 @@ export class TapPeer {
     return this.#capture.path;
   }
 
-  /** Ends the capture and gives what the judges say. */
-  async judge(): Promise<Verdict> {
+  /** Ends the capture and gives the error counters that grew: the judgement where frames are not whole. */
+  async endCapture(): Promise<Record<string, number>> {
     const errors = grown(this.#before, await errorCounters(this.ns));
     await this.#capture.stop();
+    return errors;
+  }
+
+  /** Ends the capture and gives what the judges say. */
+  async judge(): Promise<Verdict> {
+    const errors = await this.endCapture();
     return { ...(await judgeCapture(this.pcap, OUR_MAC)), errors };
   }
 }

@@ -47,6 +47,7 @@ function mib(stack: Stack): Record<string, number> {
   );
 }
 
+// @rfc 791 3.2
 t.test('any order of the fragments gives the datagram', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -102,6 +103,7 @@ function outcome(list: readonly (readonly [number, number, boolean])[]): string 
   ].join(', ');
 }
 
+// @rfc 1858 4
 t.test('overlap: inside what is there is a duplicate, any other condemns the datagram', (t) => {
   const nothing = '0 packets, 0 timers';
   t.equal(
@@ -231,6 +233,7 @@ t.test('fragments that contradict each other or hold nothing', (t) => {
   t.end();
 });
 
+// @rfc 791 3.1
 t.test('longer than a datagram can be: the ping of death', (t) => {
   const on = bench();
   const { stack, dev } = rawStack(on);
@@ -245,6 +248,7 @@ t.test('longer than a datagram can be: the ping of death', (t) => {
   t.end();
 });
 
+// @rfc 1122 3.3.2
 t.test('the longest datagram goes out and comes in', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -276,6 +280,7 @@ t.test('the longest datagram goes out and comes in', (t) => {
   t.end();
 });
 
+// @rfc 1122 3.3.2
 t.test('after 30 s the rest is given up, and the sender hears of it if the first fragment came', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -344,6 +349,7 @@ t.test('ipfrag_max_dist: a fragment that comes after too many others begins anew
   t.end();
 });
 
+// @rfc 3168 5.3
 t.test('ECN marks: CE is kept, marks that no path makes together are refused', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -366,6 +372,7 @@ t.test('ECN marks: CE is kept, marks that no path makes together are refused', (
   t.end();
 });
 
+// @rfc 791 3.2
 t.test('sending fragments: sizes, DF, and options that only the first carries', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on, { addresses: ['192.0.2.1/24'] });

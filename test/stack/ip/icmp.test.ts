@@ -16,6 +16,7 @@ import {
 
 const DATA = Buffer.from('abcdefgh');
 
+// @rfc 1122 3.2.2.6
 t.test('echo: the same data back, byte for byte, in the same slot', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -63,6 +64,7 @@ t.test('a shared packet is not written to', (t) => {
   t.end();
 });
 
+// @rfc 1122 3.2.2.6
 t.test('broadcasts and groups: only as icmp_echo_ignore_broadcasts lets', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -82,6 +84,7 @@ t.test('broadcasts and groups: only as icmp_echo_ignore_broadcasts lets', (t) =>
   t.end();
 });
 
+// @rfc 1122 3.2.2.8
 t.test('timestamp: milliseconds since midnight', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -127,6 +130,7 @@ t.test('bad messages: each drop has its name and counter', (t) => {
   t.end();
 });
 
+// @rfc 1812 4.3.2.3
 t.test('protocol unreachable: the whole quote, and what no error is sent about', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -169,6 +173,7 @@ t.test('protocol unreachable: the whole quote, and what no error is sent about',
   t.end();
 });
 
+// @rfc 1122 3.2.2
 t.test('no error about an error, whichever', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -191,6 +196,7 @@ t.test('no error about an error, whichever', (t) => {
   t.end();
 });
 
+// @rfc 1812 4.3.2.8
 t.test('rate limits: six for a host at once, fifty for all, refilled when empty', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -239,6 +245,7 @@ t.test('icmp_ratelimit=0 leaves what a router allows for unreachable destination
   t.end();
 });
 
+// @rfc 1122 3.2.2.5
 t.test('options: malformed ones get a parameter problem that points at the byte', (t) => {
   const rows: [string, string, number][] = [
     ['length 0', '44000000', 20],
@@ -341,6 +348,7 @@ t.test(
   },
 );
 
+// @rfc 1812 5.3.13.4
 t.test('source routes: refused unless accepted; followed, reversed in the answer', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);
@@ -383,6 +391,7 @@ t.test('source routes: refused unless accepted; followed, reversed in the answer
   t.end();
 });
 
+// @rfc 1122 3.2.1.1
 t.test('IP headers that are dropped, and how that is counted', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);

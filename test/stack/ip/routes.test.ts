@@ -286,6 +286,7 @@ t.test('address types', (t) => {
   t.end();
 });
 
+// @rfc 1812 5.2.4.3
 t.test('longest prefix match agrees with a plain search', (t) => {
   const on = bench(7);
   const { stack } = rawStack(on, { addresses: ['10.0.0.1/8'] });
@@ -333,6 +334,7 @@ t.test('longest prefix match agrees with a plain search', (t) => {
   t.end();
 });
 
+// @rfc 1191 6.3
 t.test('path MTU: learned, expired, locked, capped; only about what we sent', (t) => {
   const on = bench();
   const { stack, dev, link } = rawStack(on);

@@ -12,6 +12,7 @@ import { type ArpFrameOptions, arpFrame, Bench, ip, mac, PEER, US } from './benc
 
 const REQUEST: ArpFrameOptions = { sip: '192.0.2.9', tip: '192.0.2.1' };
 
+// @rfc 826
 t.test('the frames: request, announcement and RARP, byte by byte', (t) => {
   const pool = new PacketPool({ small: 1, large: 0, pages: 0 });
   const bytes = Buffer.from(pool.u8.buffer, 0, 64).fill(0xa5);
@@ -242,6 +243,7 @@ t.test(
   },
 );
 
+// @rfc 5227 2.1.1
 t.test('43. A probe (sip 0) for our address: reply, no cache entry', (t) => {
   const bench = new Bench();
   const dev = bench.device();

@@ -78,6 +78,7 @@ t.test(
   },
 );
 
+// @rfc 1122 2.3.2.1
 t.test('46. Unresolved: requests at 0, 1, 2 s; at 3 s FAILED, and each queued packet errors', (t) => {
   const bench = new Bench();
   const dev = bench.device();
@@ -244,6 +245,7 @@ t.test(
   },
 );
 
+// @rfc 1122 2.3.2.2
 t.test('48. A byte-full unresolved queue drops the oldest; the newest survives', (t) => {
   const bench = new Bench();
   const dev = bench.device();

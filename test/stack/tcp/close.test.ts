@@ -14,6 +14,7 @@ function opened(): { d: Driver; fd: number; listener: number } {
   return { d, fd: d.accepted(listener), listener };
 }
 
+// @rfc 9293 3.6
 t.test('we close first', (t) => {
   const { d, fd } = opened();
   const connection = d.connection(fd);
@@ -38,6 +39,7 @@ t.test('we close first', (t) => {
   t.end();
 });
 
+// @rfc 9293 3.6
 t.test('the peer closes first', (t) => {
   const { d, fd } = opened();
   const connection = d.connection(fd);
@@ -57,6 +59,7 @@ t.test('the peer closes first', (t) => {
   t.end();
 });
 
+// @rfc 9293 3.6
 t.test('half-close: data comes on after our FIN', (t) => {
   const { d, fd } = opened();
   d.sys.shutdown(fd, SHUT_WR);
@@ -75,6 +78,7 @@ t.test('half-close: data comes on after our FIN', (t) => {
   t.end();
 });
 
+// @rfc 9293 3.6
 t.test('both close at once', (t) => {
   const { d, fd } = opened();
   const connection = d.connection(fd);
@@ -89,6 +93,7 @@ t.test('both close at once', (t) => {
   t.end();
 });
 
+// @rfc 1122 4.2.2.13
 t.test('unread data, or a linger time of nothing, reset', (t) => {
   for (const unread of [true, false]) {
     const { d, fd } = opened();
@@ -139,6 +144,7 @@ t.test('TCP_LINGER2 below 0: no waiting for the FIN', (t) => {
   t.end();
 });
 
+// @rfc 6191 2
 t.test('a new connection takes the place of one in TIME-WAIT', (t) => {
   const { d, fd, listener } = opened();
   d.sys.close(fd);

@@ -37,6 +37,7 @@ function text(driver: Driver, fd: number, flags = 0, room = 100): string | numbe
   return result < 0 ? result : buffer.toString('latin1', 0, result);
 }
 
+// @rfc 9293 3.8.6.3
 t.test('data in order is acknowledged, at once in the beginning', (t) => {
   const { d, fd } = opened();
   d.inject({ flags: 'P.', seq: 1, ack: 1, payload: Buffer.from('hello ') });
@@ -50,6 +51,7 @@ t.test('data in order is acknowledged, at once in the beginning', (t) => {
   t.end();
 });
 
+// @rfc 2018 4
 t.test('data out of order is reported in SACK blocks, newest first, and the filled hole at once', (t) => {
   const { d, fd } = opened();
   d.inject({ flags: '.', seq: 11, ack: 1, payload: Buffer.from('BBBBBBBBBB') });
@@ -72,6 +74,7 @@ t.test('data out of order is reported in SACK blocks, newest first, and the fill
   t.end();
 });
 
+// @rfc 2883 4
 t.test('what comes twice is reported by DSACK, and only what is new is taken', (t) => {
   const { d, fd } = opened();
   d.inject({ flags: '.', seq: 1, ack: 1, payload: Buffer.from('abcdefghij') });
@@ -86,6 +89,7 @@ t.test('what comes twice is reported by DSACK, and only what is new is taken', (
   t.end();
 });
 
+// @rfc 9293 3.10.7.4
 t.test('nothing beyond the window is taken', (t) => {
   const { d } = opened();
   d.inject({ flags: '.', seq: 70_000, ack: 1, length: 1 });
@@ -96,6 +100,7 @@ t.test('nothing beyond the window is taken', (t) => {
   t.end();
 });
 
+// @rfc 9293 3.8.6.2.2
 t.test('a reader that does not read closes the window; reading opens it', (t) => {
   const { d, fd } = opened();
   d.sys.setsockopt(fd, SOL_SOCKET, SO_RCVBUF, 4000);
@@ -117,6 +122,7 @@ t.test('a reader that does not read closes the window; reading opens it', (t) =>
   t.end();
 });
 
+// @rfc 9293 3.7.4
 t.test('a small segment waits for the ACK of the one before, unless told otherwise', (t) => {
   const { d, fd } = opened();
   d.sys.send(fd, Buffer.from('a'));
@@ -170,6 +176,7 @@ t.test('a full send buffer takes no more, until there is room', (t) => {
   t.end();
 });
 
+// @rfc 6298 5
 t.test('what is not acknowledged goes out again, at doubling distances, until time is up', (t) => {
   const { d, fd } = opened({ sysctl: { 'net.ipv4.tcp_retries2': 3 } });
   d.sys.send(fd, Buffer.from('lost'));
@@ -190,6 +197,7 @@ t.test('what is not acknowledged goes out again, at doubling distances, until ti
   t.end();
 });
 
+// @rfc 5482 3
 t.test('the user may give up sooner', (t) => {
   const { d, fd } = opened();
   d.sys.setsockopt(fd, SOL_TCP, TCP_USER_TIMEOUT, 1000);
@@ -200,6 +208,7 @@ t.test('the user may give up sooner', (t) => {
   t.end();
 });
 
+// @rfc 9293 3.8.6.1
 t.test('a closed window is probed with a segment that must be refused', (t) => {
   const { d, fd } = opened();
   d.inject({ flags: '.', seq: 1, ack: 1, win: 0 });
@@ -213,6 +222,7 @@ t.test('a closed window is probed with a segment that must be refused', (t) => {
   t.end();
 });
 
+// @rfc 9293 3.8.4
 t.test('an idle connection is kept alive, and ended when nobody answers', (t) => {
   const { d, fd } = opened();
   for (const [option, value] of [
@@ -234,6 +244,7 @@ t.test('an idle connection is kept alive, and ended when nobody answers', (t) =>
   t.end();
 });
 
+// @rfc 9293 3.8.5
 t.test('urgent data: the byte beside the stream, and the mark in it', (t) => {
   const { d, fd } = opened();
   d.inject({ flags: 'PU.', seq: 1, ack: 1, urgent: 3, payload: Buffer.from('abXcd') });
@@ -256,6 +267,7 @@ t.test('MSG_TRUNC reads into nowhere', (t) => {
   t.end();
 });
 
+// @rfc 5961 3
 t.test('a reset counts only where it must be; elsewhere it is challenged', (t) => {
   const { d, fd } = opened();
   d.inject({ flags: 'R', seq: 2 });

@@ -6,6 +6,7 @@ import { Driver, timestamp } from './driver.ts';
 const NONE = [0, 0, 0, 0];
 const seed = 4711;
 
+// @rfc 9293 3.1
 t.test('segments that are none', (t) => {
   const d = new Driver();
   d.listen();

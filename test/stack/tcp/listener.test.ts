@@ -85,6 +85,7 @@ t.test('with TCP_DEFER_ACCEPT a connection is one when data comes', (t) => {
   t.end();
 });
 
+// @rfc 4987 3.6
 t.test('a cookie stands for the request, and with timestamps for its options', (t) => {
   for (const stamped of [false, true]) {
     const d = new Driver({ sysctl: { 'net.ipv4.tcp_syncookies': 2 } });
@@ -115,6 +116,7 @@ t.test('a cookie stands for the request, and with timestamps for its options', (
   t.end();
 });
 
+// @rfc 4987 3.6
 t.test('a hundred thousand SYNs from nowhere: memory stays bounded, and who means it still connects', (t) => {
   const d = new Driver();
   const listener = d.listen(128);
