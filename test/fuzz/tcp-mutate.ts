@@ -16,7 +16,7 @@ const MENDED = 0.85;
 export function mutateSegment(original: Buffer, entropy: SeededEntropy): Buffer {
   let frame: Buffer = Buffer.from(original);
   for (let count = 1 + entropy.below(3); count > 0; count--) frame = change(frame, entropy);
-  if (entropy.chance(MENDED)) mend(frame);
+  if (entropy.chance(MENDED)) mendSegment(frame);
   return frame;
 }
 
@@ -53,7 +53,7 @@ function change(frame: Buffer, entropy: SeededEntropy): Buffer {
 }
 
 /** Sets length and checksums right. */
-function mend(frame: Buffer): void {
+export function mendSegment(frame: Buffer): void {
   frame[0] = 0x45;
   frame.writeUInt16BE(frame.length, 2);
   frame.writeUInt16BE(0, 10);

@@ -5,7 +5,7 @@ import t from 'tap';
 import { pattern, patternHash } from './support/pattern.ts';
 import { requirements } from './support/requirements.ts';
 import { OUR_ADDRESS, PEER_ADDRESS, TapPeer } from './support/tap-peer.ts';
-import { clean, dropped, ended, suspicious } from './support/tcp-judges.ts';
+import { clean, dropped, ended, PROBES, suspicious, withoutProbes } from './support/tcp-judges.ts';
 
 t.jobs = 1;
 const skip = requirements('nc', 'sha256sum', 'tcpdump', 'tshark', 'nstat');
@@ -34,9 +34,10 @@ t.test('nc as client: it closes its half first, then we ours', { skip }, async (
   const { frames, suspect, errors } = await peer.judge();
   t.ok(frames > 1000);
   t.strictSame(suspect, []);
-  t.strictSame(errors, {});
-  t.equal((await suspicious(peer)).length, 1, 'nothing but the reset of the port that nobody listens on');
-  await ended(t, host);
+  t.strictSame(withoutProbes(errors), {});
+  const seen = await suspicious(peer);
+  t.ok(seen.length >= 1 && seen.length <= 1 + PROBES, 'the reset of the port that nobody listens on');
+  await ended(t, host, PROBES);
 });
 
 t.test('nc as server: we connect, and close our half first', { skip }, async (t) => {
@@ -54,5 +55,5 @@ t.test('nc as server: we connect, and close our half first', { skip }, async (t)
   const { stdout } = await server.exited;
   t.equal(stdout.split(' ')[0], patternHash(ours));
   await clean(t, peer, 2000);
-  await ended(t, host);
+  await ended(t, host, PROBES);
 });
