@@ -265,8 +265,27 @@ export class BlockingCalls {
     return this.#wait(file, POLLIN, timeout, done, collect, () => collect() || undefined);
   }
 
+  /** With a linger time the peer has that long to acknowledge what was sent (Linux: `inet_release`). */
+  close(fd: number, done: CallDone): BlockedCall | null {
+    const layer = this.#layer;
+    const socket = layer.lookup(fd);
+    const result = layer.close(fd);
+    if (typeof socket === 'number' || result < 0 || socket.lingerOn === 0 || socket.lingerSeconds === 0)
+      return finished(done, result);
+    const call = new BlockedCall(
+      this.#calls,
+      layer,
+      () => 0,
+      () => 0,
+      done,
+    );
+    if (socket.lingering(() => call.again())) call.limit(socket.lingerSeconds * 1000);
+    else call.end(0);
+    return call.waiting ? call : null;
+  }
+
   /** All calls that wait return `-EINTR`. */
-  close(): void {
+  closeAll(): void {
     for (const call of this.#calls) call.end(-EINTR);
   }
 

@@ -300,7 +300,7 @@ export class SocketLayer {
 
   /** Ends everything: calls that wait return `-EINTR`, all descriptors are closed. */
   closeAll(): void {
-    this.blocking.close();
+    this.blocking.closeAll();
     this.forwarder.setHandler(null);
     for (const fd of this.files.numbers()) this.close(fd);
   }

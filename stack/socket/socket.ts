@@ -104,6 +104,11 @@ export abstract class Socket implements SocketOps, File {
     this.destroy();
   }
 
+  /** Asked after {@link close}: whether the end is still under way; if so, `wake` hears of it (Linux: `sk_stream_wait_close`). */
+  lingering(_wake: () => void): boolean {
+    return false;
+  }
+
   /** Takes the pending error: its negated errno, 0 for none (Linux: `sock_error`). */
   takeError(): number {
     const { error } = this;

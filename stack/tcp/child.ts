@@ -1,5 +1,6 @@
 import { TCP_HLEN } from '../wire/tcp.ts';
 import { TCPOLEN_TSTAMP_ALIGNED } from '../wire/tcp-options.ts';
+import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
 import { ECN_OK } from './constants.ts';
 import type { Incoming } from './incoming.ts';
@@ -43,7 +44,7 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   const { tcb } = conn;
   const from = listener.template.tcb;
   for (const name of INHERITED) tcb[name] = from[name];
-  conn.congestionName = listener.template.congestionName;
+  conn.congestion = createCongestion(listener.template.congestion.name) ?? conn.congestion;
   tcb.local = request.local;
   tcb.localPort = request.localPort;
   tcb.remote = request.remote;
@@ -87,6 +88,10 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   }
   if (request.ecnOk !== 0) tcb.ecnFlags = ECN_OK;
   tcb.totalRetrans = request.retransmits;
+  if (request.retransmits > 0) {
+    tcb.undoMarker = request.iss;
+    tcb.retransStampMs = tcp.tsClock(request.sentUs);
+  }
   tcb.mssClamp = request.mss;
   syncMss(conn, conn.network.mtu(conn.path!));
   const advmss = pathAdvmss(conn, conn.path!);

@@ -1,4 +1,6 @@
 import { Timer } from '../../device/clock/timer.ts';
+import type { Congestion } from './congestion/congestion.ts';
+import { Reno } from './congestion/reno.ts';
 import { DELACK_MAX_MS, RCV_SHUTDOWN, SEGMENT_OVERHEAD } from './constants.ts';
 import { ENTRY_CONNECTION, TcpEntry } from './entry.ts';
 import type { Listener } from './listener.ts';
@@ -10,6 +12,8 @@ import { ReceiverSack } from './receiver-sack.ts';
 import type { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { SendBuffer } from './send-buffer.ts';
+import { SentOrder } from './sent-order.ts';
+import { FIN_UNDER_WAY, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_ESTABLISHED, Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import type { TimeWait } from './timewait.ts';
@@ -58,6 +62,12 @@ export class Connection extends TcpEntry {
   readonly writeQueue: SegmentList = new SegmentList();
   /** Segments that were sent and are not acknowledged (Linux: `tcp_rtx_queue`). */
   readonly rtxQueue: SegmentList = new SegmentList();
+  /** The same ones in the order of their last transmission. */
+  readonly sentOrder: SentOrder = new SentOrder();
+  /** The first of them behind the highest that the peer has, null: there is none (Linux: `highest_sack`). */
+  highestSack: Segment | null = null;
+  /** The first that may be lost and not sent again yet, null: not known (Linux: `retransmit_skb_hint`). */
+  retransmitHint: Segment | null = null;
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();
@@ -80,10 +90,12 @@ export class Connection extends TcpEntry {
   writeWaits = false;
   /** When the SYN-ACK went out that a handshake's last ACK answers, microseconds; 0: it was sent again. */
   synAckSentUs = 0;
-  /** Congestion control by name; the object that runs it is the recovery's. */
-  congestionName = '';
+  congestion: Congestion = new Reno();
   /** Whether it is gone for good: its resources were given back. */
   destroyed = false;
+
+  /** Hears, once, that our FIN is acknowledged or the connection over: a close that lingers. */
+  lingers: (() => void) | null = null;
 
   #accounted = 0;
 
@@ -167,6 +179,11 @@ export class Connection extends TcpEntry {
     this.tcp.stateChanges(this, this.tcb.state, state);
     this.tcb.state = state;
     if (state === TCP_CLOSE) this.tcp.unhash(this);
+    if (this.lingers !== null && !stateIn(state, FIN_UNDER_WAY)) {
+      const wake = this.lingers;
+      this.lingers = null;
+      wake();
+    }
   }
 
   /** Tells the owner of `events` (`POLL*` bits). */

@@ -13,6 +13,10 @@ export function purgeWriteQueue(conn: Connection): void {
   const { tcb } = conn;
   empty(conn, conn.writeQueue);
   empty(conn, conn.rtxQueue);
+  conn.sentOrder.first = null;
+  conn.sentOrder.last = null;
+  conn.highestSack = null;
+  conn.retransmitHint = null;
   conn.sendBuffer.clear();
   tcb.packetsOut = 0;
   tcb.sackedOut = 0;

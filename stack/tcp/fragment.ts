@@ -60,6 +60,7 @@ export function splitSegment(
   setPcount(segment, mss);
   setPcount(rest, mss);
   list.insertAfter(segment, rest);
+  if (segment.inSentOrder) conn.sentOrder.split(segment, rest);
   if (!before(tcb.sndNxt, rest.endSeq)) adjustPcount(conn, segment, counted - segment.pcount - rest.pcount);
   return rest;
 }

@@ -18,9 +18,10 @@ import { TCP_DESTINATION_PORT, TCP_SEQUENCE, TCP_SOURCE_PORT } from '../wire/tcp
 import { Connection } from './connection.ts';
 import { TIME_RETRANS, TIMEOUT_INIT_MS } from './constants.ts';
 import { doneWithError } from './done.ts';
-import { syncMss } from './mss.ts';
+import { currentMss, syncMss } from './mss.ts';
+import { markTooLong } from './recovery.ts';
 import { Request } from './request.ts';
-import { retransmitLostAfterMtu } from './sender.ts';
+import { retransmitLost } from './retransmit.ts';
 import { between } from './sequence.ts';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
@@ -117,7 +118,7 @@ function mtuReduced(conn: Connection, packet: Packet, mtu: number): void {
   if (now < mtu && tcb.pmtuDiscover === 2) tcb.softError = EMSGSIZE;
   if (tcb.pmtuDiscover === 3 || tcb.pmtuCookie <= now) return;
   syncMss(conn, now);
-  retransmitLostAfterMtu(conn);
+  if (markTooLong(conn, currentMss(conn))) retransmitLost(conn);
 }
 
 /** The path was broken and an error says so: no need to wait as long as for congestion (RFC 6069; Linux: `tcp_ld_RTO_revert`). */

@@ -1,5 +1,6 @@
 import { updateChrono } from './chrono.ts';
 import type { Connection } from './connection.ts';
+import { deliveryRate } from './delivery-rate.ts';
 import { unsentBytes } from './send-space.ts';
 import { TCP_LISTEN } from './tcb.ts';
 
@@ -28,7 +29,7 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
     (tcb.ecnFlags !== 0 ? OPT_ECN : 0);
   out.setUint8(5, options);
   out.setUint8(6, tcb.sndWscale | (tcb.rcvWscale << 4));
-  out.setUint8(7, tcb.appLimited !== 0 ? 1 : 0);
+  out.setUint8(7, tcb.rateAppLimited);
   out.setUint32(8, tcb.rtoMs * 1000, true);
   out.setUint32(12, tcb.ackAtoMs * 1000, true);
   out.setUint32(16, tcb.mssCache, true);
@@ -42,8 +43,8 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(56, now - tcb.lastAckMs, true);
   out.setUint32(60, tcb.pmtuCookie, true);
   out.setUint32(64, tcb.rcvSsthresh, true);
-  out.setUint32(68, tcb.srttUs / 8, true);
-  out.setUint32(72, tcb.mdevUs / 4, true);
+  out.setUint32(68, tcb.srttUs >>> 3, true);
+  out.setUint32(72, tcb.mdevUs >>> 2, true);
   out.setUint32(76, tcb.sndSsthresh, true);
   out.setUint32(80, tcb.sndCwnd, true);
   out.setUint32(84, tcb.advmss, true);
@@ -61,6 +62,7 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(148, tcb.minRttUs, true);
   out.setUint32(152, tcb.dataSegsIn, true);
   out.setUint32(156, tcb.dataSegsOut, true);
+  setU64(out, 160, deliveryRate(conn));
   setU64(out, 168, tcb.busyUs);
   setU64(out, 176, tcb.rwndLimitedUs);
   setU64(out, 184, tcb.sndbufLimitedUs);

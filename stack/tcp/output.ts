@@ -11,12 +11,13 @@ import {
   TIME_LOSS_PROBE,
   TIME_PROBE0,
 } from './constants.ts';
+import { cwndLimited, inCwndReduction } from './cwnd.ts';
 import { segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';
 import { rearmRto } from './rearm.ts';
 import type { Segment } from './segment.ts';
-import { cwndLimited, inCwndReduction, scheduleLossProbe } from './sender.ts';
 import { after } from './sequence.ts';
+import { scheduleLossProbe } from './tail-loss-probe.ts';
 import { packetsInFlight, TCP_CA_RECOVERY, TCP_CLOSE, type Tcb } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
 
@@ -192,7 +193,7 @@ function growSegment(conn: Connection, segment: Segment, missing: number): void 
 }
 
 /** Linux: `tcp_snd_wnd_test`. */
-function fitsWindow(tcb: Tcb, segment: Segment, mss: number): boolean {
+export function fitsWindow(tcb: Tcb, segment: Segment, mss: number): boolean {
   const end = segmentBytes(segment) > mss ? (segment.seq + mss) >>> 0 : segment.endSeq;
   return !after(end, windowEnd(tcb));
 }

@@ -3,11 +3,12 @@ import { MIB } from '../counters.ts';
 import { TH_CWR, TH_ECE, TH_FIN, TH_SYN } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.ts';
+import { inCwndReduction } from './cwnd.ts';
 import { adjustPcount, segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';
 import { tsoSegs, windowEnd } from './output.ts';
 import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
-import { inCwndReduction } from './sender.ts';
+import { dropSent } from './sent-queue.ts';
 import { before, distance } from './sequence.ts';
 import { packetsInFlight, TCP_CA_LOSS } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
@@ -16,7 +17,7 @@ import { transmitSegment } from './transmit.ts';
  * Sends a segment of the retransmit queue again, up to `segs` times the segment size of it (Linux: `__tcp_retransmit_skb`). 0, or
  * a negated errno or positive drop.
  */
-function retransmitBytes(conn: Connection, segment: Segment, segs: number): number {
+export function retransmitBytes(conn: Connection, segment: Segment, segs: number): number {
   const { tcb, tcp } = conn;
   if (before(segment.seq, tcb.sndUna)) {
     if ((segment.flags & TH_SYN) !== 0) {
@@ -60,7 +61,7 @@ function retransmitBytes(conn: Connection, segment: Segment, segs: number): numb
 
 /** Joins small segments that follow one another into one (Linux: `tcp_retrans_try_collapse`). */
 function collapse(conn: Connection, segment: Segment, space: number): void {
-  const { tcb, tcp, rtxQueue } = conn;
+  const { tcb, tcp } = conn;
   if (tcp.settings.retransCollapse.value === 0 || (segment.flags & (TH_SYN | TH_FIN)) !== 0) return;
   let left = space - segmentBytes(segment);
   for (let next = segment.next; next !== null; next = segment.next) {
@@ -74,8 +75,7 @@ function collapse(conn: Connection, segment: Segment, space: number): void {
     segment.eor = next.eor;
     segment.sacked |= next.sacked & EVER_RETRANS;
     adjustPcount(conn, next, next.pcount);
-    rtxQueue.remove(next);
-    conn.freeSegment(next);
+    dropSent(conn, next, segment);
   }
 }
 
@@ -99,10 +99,16 @@ export function retransmitLost(conn: Connection): void {
   if (tcb.packetsOut === 0) return;
   const maxSegs = tsoSegs(conn, currentMss(conn));
   let rearm = false;
-  for (let segment = rtxQueue.head; segment !== null; segment = segment.next) {
+  let hole = false;
+  for (let segment = conn.retransmitHint ?? rtxQueue.head; segment !== null; segment = segment.next) {
+    if (!hole) conn.retransmitHint = segment;
     const quota = tcb.sndCwnd - packetsInFlight(tcb);
     if (quota <= 0 || tcb.retransOut >= tcb.lostOut) break;
-    if ((segment.sacked & LOST) === 0 || (segment.sacked & (SACKED_ACKED | SACKED_RETRANS)) !== 0) continue;
+    if ((segment.sacked & LOST) === 0) {
+      if ((segment.sacked & (SACKED_RETRANS | SACKED_ACKED)) === 0) hole = true;
+      continue;
+    }
+    if ((segment.sacked & (SACKED_ACKED | SACKED_RETRANS)) !== 0) continue;
     if (retransmitSegment(conn, segment, Math.min(quota, maxSegs)) !== 0) break;
     const counter = tcb.caState === TCP_CA_LOSS ? MIB.TcpExtTCPSlowStartRetrans : MIB.TcpExtTCPFastRetrans;
     tcp.mib.add(counter, segment.pcount);

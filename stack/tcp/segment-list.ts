@@ -78,6 +78,9 @@ export class SegmentPool {
     segment.txInFlight = 0;
     segment.txAppLimited = 0;
     segment.previous = null;
+    segment.sentBefore = null;
+    segment.sentAfter = null;
+    segment.inSentOrder = false;
     segment.next = this.#free;
     this.#free = segment;
     this.inUse--;

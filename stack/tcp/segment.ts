@@ -15,6 +15,10 @@ export const EVER_RETRANS = 0x80;
 export class Segment {
   previous: Segment | null = null;
   next: Segment | null = null;
+  /** Neighbours in the order of sending (see `sent-order.ts`), and whether it stands there. */
+  sentBefore: Segment | null = null;
+  sentAfter: Segment | null = null;
+  inSentOrder = false;
   seq = 0;
   endSeq = 0;
   /** TCP flags: FIN, SYN, PSH, ECE ... */

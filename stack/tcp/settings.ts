@@ -62,7 +62,18 @@ const SETTINGS = {
   workaroundSignedWindows: ['tcp_workaround_signed_windows', 0, 0, 1],
 } as const satisfies Record<string, readonly [string, number, number, number]>;
 
-type SettingName = keyof typeof SETTINGS;
+/** Parameters of Linux's `tcp_cubic` module, below `module.tcp_cubic.`; times in microseconds. */
+const CUBIC_PARAMETERS = {
+  cubicBeta: ['beta', 717, 0, 1023],
+  cubicFastConvergence: ['fast_convergence', 1, 0, 1],
+  cubicHystart: ['hystart', 1, 0, 1],
+  cubicHystartAckDeltaUs: ['hystart_ack_delta_us', 2000, 0, MOST],
+  cubicHystartDetect: ['hystart_detect', 3, 0, 3],
+  cubicHystartLowWindow: ['hystart_low_window', 16, 0, MOST],
+  cubicTcpFriendliness: ['tcp_friendliness', 1, 0, 1],
+} as const satisfies Record<string, readonly [string, number, number, number]>;
+
+type SettingName = keyof typeof SETTINGS | keyof typeof CUBIC_PARAMETERS;
 
 /** A setting of three numbers, as `tcp_rmem`: `min default max`. */
 export class TripleSetting {
@@ -107,10 +118,10 @@ export type TcpSettings = Readonly<Record<SettingName, Knob>> & {
 /** Declares the settings in `table`. `memoryPages`: pages of 4096 bytes that all sockets together may come to use. */
 export function addTcpSettings(table: SysctlTable, memoryPages: number): TcpSettings {
   const knobs: Partial<Record<SettingName, Knob>> = {};
-  for (const key of Object.keys(SETTINGS) as SettingName[]) {
-    const [name, initial, min, max] = SETTINGS[key];
-    knobs[key] = table.add(`net.ipv4.${name}`, initial, { min, max });
-  }
+  for (const [key, [name, initial, min, max]] of Object.entries(SETTINGS))
+    knobs[key as SettingName] = table.add(`net.ipv4.${name}`, initial, { min, max });
+  for (const [key, [name, initial, min, max]] of Object.entries(CUBIC_PARAMETERS))
+    knobs[key as SettingName] = table.add(`module.tcp_cubic.${name}`, initial, { min, max });
   const rmem = new TripleSetting(4096, 131_072, 33_554_432);
   const wmem = new TripleSetting(4096, 16_384, 4_194_304);
   const limit = Math.max(Math.floor(memoryPages / 2), 128);

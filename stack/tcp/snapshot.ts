@@ -1,10 +1,11 @@
 import { ENOBUFS } from '../../device/errno.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
+import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
 import { truesize } from './payload.ts';
-import type { Segment } from './segment.ts';
+import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
-import { advance } from './sequence.ts';
+import { advance, distance } from './sequence.ts';
 import { loadTcb, saveTcb, type Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 
@@ -19,6 +20,9 @@ type NumberField<T> = { [K in keyof T]: T[K] extends number ? K : never }[keyof 
 const MOMENTS_MS: readonly NumberField<Tcb>[] = [
   'tsRecentStampMs',
   'sndCwndStampMs',
+  'minRttAtMs',
+  'minRtt2AtMs',
+  'minRtt3AtMs',
   'ackTimeoutMs',
   'lrcvtimeMs',
   'lsndtimeMs',
@@ -64,6 +68,7 @@ export interface SavedConnection {
   readonly now: number;
   readonly tcb: Readonly<Record<string, number>>;
   readonly congestion: string;
+  readonly congestionState: Readonly<Record<string, number>>;
   readonly minTtl: number;
   readonly wantsSpace: boolean;
   /** Bytes that were written and not acknowledged, from `sendSeq` on. */
@@ -101,7 +106,8 @@ export function saveConnection(conn: Connection): SavedConnection {
     version: VERSION,
     now: tcp.now(),
     tcb: saveTcb(tcb),
-    congestion: conn.congestionName,
+    congestion: conn.congestion.name,
+    congestionState: conn.congestion.save(),
     minTtl: conn.minTtl,
     wantsSpace: conn.wantsSpace,
     send: conn.sendBuffer.toBytes().toString('base64'),
@@ -138,7 +144,10 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   const conn = new Connection(tcp, tcp.ipv4);
   Object.assign(conn.tcb, loadTcb(saved.tcb));
   shiftMoments(conn.tcb, tcp.now() - saved.now, tcp, saved.now);
-  conn.congestionName = saved.congestion;
+  const congestion = createCongestion(saved.congestion);
+  if (congestion === null) throw new TypeError(`no congestion control is called ${saved.congestion}`);
+  congestion.load(saved.congestionState, tcp.now() - saved.now);
+  conn.congestion = congestion;
   conn.minTtl = saved.minTtl;
   conn.wantsSpace = saved.wantsSpace;
   if (!loadSend(conn, saved) || !loadReceive(conn, saved)) {
@@ -150,6 +159,7 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   const shiftUs = Math.round((tcp.now() - saved.now) * 1000);
   loadSegments(conn, conn.rtxQueue, saved.sent, shiftUs);
   loadSegments(conn, conn.writeQueue, saved.unsent, shiftUs);
+  rebuildHints(conn);
   conn.receiverSack.blocks.set(saved.sacks.slice(0, 8));
   conn.receiverSack.count = Math.min(saved.sacks.length >> 1, 4);
   tcp.stateChanges(conn, 7, conn.tcb.state);
@@ -192,6 +202,17 @@ function loadSegments(
     for (const name of SEGMENT_MOMENTS) if (segment[name] !== 0) segment[name] += shiftUs;
     list.append(segment);
   }
+}
+
+/** Puts what is out in the order of sending, and finds the first segment behind the highest that the peer has. */
+function rebuildHints(conn: Connection): void {
+  const out: Segment[] = [];
+  for (let segment = conn.rtxQueue.head; segment !== null; segment = segment.next) {
+    if ((segment.sacked & SACKED_ACKED) !== 0) conn.highestSack = segment.next;
+    else if ((segment.sacked & LOST) === 0 || (segment.sacked & SACKED_RETRANS) !== 0) out.push(segment);
+  }
+  out.sort((a, b) => a.sentUs - b.sentUs || distance(b.seq, a.seq));
+  for (const segment of out) conn.sentOrder.sent(segment);
 }
 
 function loadReceive(conn: Connection, saved: SavedConnection): boolean {

@@ -115,7 +115,7 @@ export function setTcpOption(conn: Connection, option: number, bytes: Uint8Array
 
 /** Fills `out` with an option of level `SOL_TCP`; bytes written or a negated errno. */
 export function getTcpOption(conn: Connection, option: number, out: Uint8Array): number {
-  if (option === TCP_CONGESTION) return copyOption(nameBytes(conn.congestionName), out);
+  if (option === TCP_CONGESTION) return copyOption(nameBytes(conn.congestion.name), out);
   const value = OPTIONS.get(option)?.get?.(conn);
   if (value === undefined) return -ENOPROTOOPT;
   return copyOption(typeof value === 'number' ? intBytes(value) : value, out);

@@ -19,6 +19,9 @@ export const EVENT_FIN = 1;
 /** Our FIN was acknowledged. */
 export const EVENT_FIN_ACKED = 2;
 
+/** Our FIN is on its way, with or without the peer's. */
+export const FIN_UNDER_WAY: number = (1 << TCP_FIN_WAIT1) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
+
 const STAY = 0;
 /** The transition sends a FIN. */
 const SEND_FIN = 0x10;

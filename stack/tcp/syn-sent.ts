@@ -10,7 +10,7 @@ import type { Connection } from './connection.ts';
 import { ACK_SCHED, ACK_TIMER, DELACK_MAX_MS, MAX_QUICKACKS, TIME_RETRANS } from './constants.ts';
 import { resetReceived } from './done.ts';
 import { ecnAnswered } from './ecn.ts';
-import { initTransfer } from './establish.ts';
+import { initTransfer, undoSpuriousSyn } from './establish.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
 import { pushFrames } from './output.ts';
@@ -22,8 +22,8 @@ import { sendAck, transmitSegment } from './transmit.ts';
 /** Neither the answer to our SYN nor a SYN itself. */
 export const DROP_TCP_SYN_SENT: number = dropReason('tcp_syn_sent');
 
-/** Linux: `TCP_TIMEOUT_MIN`, two ticks. */
-const SOON_MS = 2;
+/** Linux: `TCP_TIMEOUT_MIN`, two ticks: 2 ms of a kernel with HZ=1000, 8 ms with HZ=250. */
+const SOON_MS = 5;
 
 /** Linux: `tcp_rcv_synsent_state_process`. False: the caller answers with a reset. */
 export function receiveInSynSent(
@@ -63,6 +63,7 @@ export function receiveInSynSent(
   ecnAnswered(conn, incoming);
   takeSynOptions(conn, options);
   tcb.sndWl1 = seq;
+  undoSpuriousSyn(conn);
   receiveAck(conn, incoming, options, FLAG_SLOWPATH);
   beginReceiving(conn, incoming);
   finishConnect(conn);

@@ -134,7 +134,13 @@ export class Tcb {
   rtoMs = 1000;
   rtoMinMs = 200;
   backoff = 0;
+  /** The least of the last minutes, and the two runners-up with their times (Linux: `struct minmax`), microseconds and ms. */
   minRttUs = 0xffffffff;
+  minRttAtMs = 0;
+  minRtt2Us = 0xffffffff;
+  minRtt2AtMs = 0;
+  minRtt3Us = 0xffffffff;
+  minRtt3AtMs = 0;
   rackRttUs = 0;
 
   // --- congestion control, in segments
@@ -165,6 +171,10 @@ export class Tcb {
   deliveredCe = 0;
   lost = 0;
   appLimited = 0;
+  /** The last good delivery rate: segments in microseconds, and whether the application had no more to send. */
+  rateDelivered = 0;
+  rateIntervalUs = 0;
+  rateAppLimited = 0;
   firstTxUs = 0;
   deliveredUs = 0;
 
@@ -176,6 +186,8 @@ export class Tcb {
   retransStampMs = 0;
   retransmitHigh = 0;
   frto = 0;
+  /** The peer took back what it had said it has (Linux: `is_sack_reneg`). */
+  sackReneged = 0;
   prrDelivered = 0;
   prrOut = 0;
   /** RACK (RFC 8985): newest delivered segment. */

@@ -52,7 +52,7 @@ import { PortLease } from './ports.ts';
 import { read, readableBytes } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
-import { stateIn } from './states.ts';
+import { FIN_UNDER_WAY, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import { idleTime } from './timers.ts';
@@ -106,7 +106,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     tcb.keepaliveIntvlMs = settings.keepaliveIntvl.value * 1000;
     tcb.keepaliveCount = settings.keepaliveProbes.value;
     tcb.reordering = settings.reordering.value;
-    connection.congestionName = tcp.congestion;
+    tcp.setCongestion(connection, tcp.congestion);
     connection.owner = this;
     return connection;
   }
@@ -508,6 +508,13 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     if (connection.tcb.state === TCP_LISTEN) connection.tcb.state = TCP_CLOSE;
     close(connection);
     this.#freePort();
+  }
+
+  override lingering(wake: () => void): boolean {
+    const { connection } = this;
+    if (!stateIn(connection.tcb.state, FIN_UNDER_WAY)) return false;
+    connection.lingers = wake;
+    return true;
   }
 
   override ioctl(request: number): number {

@@ -24,6 +24,7 @@ import { TCP_HLEN, TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import { hasSignature } from '../wire/tcp-options.ts';
 import { onCompressedAckTimer, onDelackTimer, retryAckLater } from './ack-policy.ts';
 import { shutdownSend } from './close.ts';
+import { createCongestion } from './congestion/index.ts';
 import type { Connection } from './connection.ts';
 import { MSS_DEFAULT, TIMEWAIT_MS } from './constants.ts';
 import { destroy, done } from './done.ts';
@@ -39,7 +40,6 @@ import type { TcpNetwork } from './network.ts';
 import type { PortLease } from './ports.ts';
 import { replyReset } from './reply.ts';
 import type { Request } from './request.ts';
-import { retransmitLost } from './retransmit.ts';
 import { TcpSecrets } from './secrets.ts';
 import { SegmentPool } from './segment-list.ts';
 import { PageFrag } from './send-buffer.ts';
@@ -283,10 +283,6 @@ export class Tcp implements IpProtocol {
     replyReset(this, this.ipv4, packet, incoming);
   }
 
-  retransmitLost(conn: Connection): void {
-    retransmitLost(conn);
-  }
-
   shutdownSend(conn: Connection): void {
     shutdownSend(conn);
   }
@@ -385,12 +381,15 @@ export class Tcp implements IpProtocol {
   }
 
   /** Congestion control of new connections (`tcp_congestion_control`). */
-  congestion = 'reno';
+  congestion = 'cubic';
 
   /** Chooses a connection's congestion control by name; `-ENOENT`: there is none of that name. */
   setCongestion(conn: Connection, name: string): number {
-    if (name !== 'reno') return -ENOENT;
-    conn.congestionName = name;
+    const congestion = createCongestion(name);
+    if (congestion === null) return -ENOENT;
+    if (conn.congestion.name === name) return 0;
+    conn.congestion = congestion;
+    if (conn.tcb.state !== TCP_CLOSE) congestion.begin(conn);
     return 0;
   }
 

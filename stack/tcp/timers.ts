@@ -16,12 +16,22 @@ import {
 import { done, doneWithError } from './done.ts';
 import { finTime } from './fin-time.ts';
 import { segmentBytes, splitSegment } from './fragment.ts';
+import { enterLoss } from './loss.ts';
+import { onReorderingTimeout, sendLossProbe } from './loss-timers.ts';
 import { currentMss } from './mss.ts';
 import { newDataSent, windowEnd } from './output.ts';
 import { retransmitSegment } from './retransmit.ts';
-import { enterLoss, onLossProbe, onReorderingTimeout } from './sender.ts';
 import { before } from './sequence.ts';
-import { TCP_CLOSE, TCP_FIN_WAIT2, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
+import {
+  TCP_CA_DISORDER,
+  TCP_CA_LOSS,
+  TCP_CA_RECOVERY,
+  TCP_CLOSE,
+  TCP_FIN_WAIT2,
+  TCP_LISTEN,
+  TCP_SYN_RECV,
+  TCP_SYN_SENT,
+} from './tcb.ts';
 import { sendProbe, sendReset, transmitSegment } from './transmit.ts';
 
 /** The retransmit timer fired, whatever it stood for (Linux: `tcp_write_timer_handler`). */
@@ -35,7 +45,7 @@ export function onRetransmitTimer(conn: Connection): void {
       onReorderingTimeout(conn);
       break;
     case TIME_LOSS_PROBE:
-      onLossProbe(conn);
+      sendLossProbe(conn);
       break;
     case TIME_RETRANS:
       retransmitTimeout(conn);
@@ -61,6 +71,7 @@ function retransmitTimeout(conn: Connection): void {
   }
   tcp.mib.add(MIB.TcpExtTCPTimeouts);
   if (writeTimedOut(conn)) return;
+  countFailure(conn);
   enterLoss(conn);
   tcb.retransmits++;
   if (retransmitSegment(conn, head, 1) !== 0) {
@@ -68,6 +79,18 @@ function retransmitTimeout(conn: Connection): void {
     return;
   }
   backOff(conn);
+}
+
+/** A timeout ends what recovery could not mend (Linux: the counters of `tcp_retransmit_timer`). */
+function countFailure(conn: Connection): void {
+  const { tcb, tcp } = conn;
+  if (tcb.retransmits > 0) return;
+  const sack = tcb.sackOk !== 0;
+  if (tcb.caState === TCP_CA_RECOVERY)
+    tcp.mib.add(sack ? MIB.TcpExtTCPSackRecoveryFail : MIB.TcpExtTCPRenoRecoveryFail);
+  else if (tcb.caState === TCP_CA_LOSS) tcp.mib.add(MIB.TcpExtTCPLossFailures);
+  else if (tcb.caState === TCP_CA_DISORDER || tcb.sackedOut > 0)
+    tcp.mib.add(sack ? MIB.TcpExtTCPSackFailures : MIB.TcpExtTCPRenoFailures);
 }
 
 /** A peer that shut its window and does not answer probes for two minutes is gone (Linux: `tcp_rtx_probe0_timed_out`). */

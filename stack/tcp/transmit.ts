@@ -36,11 +36,12 @@ import {
 } from '../wire/tcp-options.ts';
 import type { Connection } from './connection.ts';
 import { ECN_DEMAND_CWR, ECN_OK, ECN_QUEUE_CWR } from './constants.ts';
+import { enterCwr } from './cwnd.ts';
+import { rateSent } from './delivery-rate.ts';
 import { pathAdvmss, sackBlocksThatFit } from './mss.ts';
 import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
-import { enterCwr, segmentSent, transmissionStarts } from './sender.ts';
 import { after, before } from './sequence.ts';
 import { packetsInFlight, TCP_CLOSE } from './tcb.ts';
 import { selectWindow } from './window.ts';
@@ -125,7 +126,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (syn) window = Math.min(tcb.rcvWnd, U16);
   else window = selectWindow(conn);
   const bytes = ((segment.endSeq - segment.seq) >>> 0) - (syn ? 1 : 0) - (flags & TH_FIN);
-  if (packetsInFlight(tcb) === 0 && bytes > 0) transmissionStarts(conn);
+  if (packetsInFlight(tcb) === 0 && bytes > 0) conn.congestion.transmissionStarts(conn);
   if ((flags & TH_ACK) !== 0) ackSent(conn, tcb.rcvNxt);
   const ecn = syn ? 0 : ecnBits(conn, segment, bytes);
   const result = syn
@@ -136,7 +137,8 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   const outcome = result === NET_XMIT_CN ? 0 : result;
   if (outcome === 0) {
     segment.sentUs = nowUs;
-    segmentSent(conn, segment);
+    conn.sentOrder.sent(segment);
+    rateSent(conn, segment);
   }
   return outcome;
 }

@@ -5,12 +5,13 @@ import { TH_ACK, TH_PSH } from '../wire/tcp.ts';
 import { startBusy, startSndbufLimited } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { NAGLE_CORK, NAGLE_PUSH, SEND_SHUTDOWN } from './constants.ts';
+import { checkIdle } from './cwnd.ts';
+import { checkAppLimited } from './delivery-rate.ts';
 import { segmentBytes } from './fragment.ts';
 import { currentMss, sizeGoal } from './mss.ts';
 import { forcedPush, markPush, pushOne, pushPending } from './output.ts';
 import type { Segment } from './segment.ts';
 import { mayWrite } from './send-space.ts';
-import { checkIdle } from './sender.ts';
 import { CAN_SEND, stateIn } from './states.ts';
 import { TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
 
@@ -28,6 +29,7 @@ export function write(conn: Connection, iov: readonly (Uint8Array | null)[], fla
   }
   if (tcb.error !== 0) return takeError(conn);
   if ((tcb.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
+  checkAppLimited(conn);
   const copied = copyIn(conn, iov, total, flags);
   conn.account();
   return copied > 0 || total === 0 ? copied : -EAGAIN;

@@ -38,8 +38,8 @@ export class TcpOptions {
   sawTimestamp = 0;
   tsval = 0;
   tsecr = 0;
-  /** Offset in the region of the first SACK block, and how many there are; 0: none. */
-  sackAt = 0;
+  /** Pairs of start and end as they came, of which the first `sackBlocks` count. */
+  readonly sacks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
   sackBlocks = 0;
 
   reset(): void {
@@ -49,7 +49,6 @@ export class TcpOptions {
     this.sawTimestamp = 0;
     this.tsval = 0;
     this.tsecr = 0;
-    this.sackAt = 0;
     this.sackBlocks = 0;
   }
 }
@@ -97,8 +96,9 @@ export function parseTcpOptions(
         break;
       case TCPOPT_SACK:
         if (size >= TCPOLEN_SACK_BASE + TCPOLEN_SACK_PERBLOCK && (size - TCPOLEN_SACK_BASE) % 8 === 0) {
-          out.sackAt = p + TCPOLEN_SACK_BASE;
-          out.sackBlocks = (size - TCPOLEN_SACK_BASE) / TCPOLEN_SACK_PERBLOCK;
+          out.sackBlocks = Math.min((size - TCPOLEN_SACK_BASE) / TCPOLEN_SACK_PERBLOCK, TCP_NUM_SACKS);
+          for (let i = 0; i < out.sackBlocks * 2; i++)
+            out.sacks[i] = view.getUint32(p + TCPOLEN_SACK_BASE + i * 4);
         }
         break;
     }

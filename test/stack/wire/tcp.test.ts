@@ -81,7 +81,7 @@ t.test('options are read wherever they stand', (t) => {
   const later = parsed([4, 2, 2, 4, 5, 180, 3, 3, 14, 8, 10, 0, 0, 0, 9, 0, 0, 0, 8], false);
   t.match(later, { mss: 0, windowScale: -1, sackPermitted: 0, sawTimestamp: 1 }, 'only a SYN negotiates');
   const sack = parsed([5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4], false);
-  t.match(sack, { sackAt: 2, sackBlocks: 2 });
+  t.match(sack, { sackBlocks: 2 });
   t.end();
 });
 
@@ -112,7 +112,7 @@ t.test('any bytes can be parsed', (t) => {
     const view = new DataView(bytes.buffer);
     parseTcpOptions(view, 0, bytes.length, true, out);
     hasSignature(view, 0, bytes.length);
-    if (out.sackBlocks > 0 && out.sackAt + out.sackBlocks * 8 > bytes.length) t.fail(`seed ${seed}, ${i}`);
+    if (out.sackBlocks * 8 + 2 > bytes.length && out.sackBlocks > 0) t.fail(`seed ${seed}, ${i}`);
   }
   t.equal(hasSignature(new DataView(Uint8Array.from([1, 1, 19, 18]).buffer), 0, 4), true);
   t.end();

@@ -91,7 +91,7 @@ export function decodeOptions(bytes: Uint8Array): TcpOption[] | undefined {
 
 /** One option by its type and data; one whose length is not its type's stays `other`. */
 function decodeOption(type: number, data: Uint8Array): TcpOption {
-  const view = new DataView(data.buffer);
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
   const other: TcpOption = { kind: 'other', type, data };
   switch (type) {
     case MSS:

@@ -1,0 +1,158 @@
+import { VirtualClock } from '../../../../device/clock/virtual.ts';
+import { QDISC_NOOP } from '../../../../device/netdevice/discipline.ts';
+import type { NetDevice } from '../../../../device/netdevice/netdevice.ts';
+import { SeededEntropy } from '../../../../device/random.ts';
+import { AF_INET, SOCK_STREAM, SOCK_TYPE_MASK, SOL_TCP } from '../../../../stack/socket/abi.ts';
+import { SocketAddress } from '../../../../stack/socket/address.ts';
+import { Socket } from '../../../../stack/socket/socket.ts';
+import { createStack, type Stack } from '../../../../stack/stack.ts';
+import { formatIpv4 } from '../../../../stack/wire/address.ts';
+import { IPPROTO_TCP } from '../../../../stack/wire/ipv4.ts';
+import type { Backend, BackendConfig, OutboundPacket, PendingCall, RouteChange } from '../../backend.ts';
+import { Unsupported } from '../../script/script.ts';
+import { TCP_SYMBOLS } from '../../symbols/tcp.ts';
+import type { SyscallRequest, SyscallResult } from '../../syscall.ts';
+import { decodeTcpInfo, TCP_INFO_ROOM } from '../linux/tcp-info.ts';
+import { makeCall } from './calls.ts';
+import { ScriptLink } from './link.ts';
+import { routeOptions } from './routes.ts';
+import { setSetting } from './settings.ts';
+
+/** The seed of all chance: each run of a script is the same. */
+const SEED = 1;
+/** Milliseconds that the machine has been up when the script begins. */
+const UPTIME = 10_000;
+/** Microseconds that a call may take which is not written as one that blocks. */
+const CALL_LIMIT = 1_000_000;
+const CONGESTION = 'net.ipv4.tcp_congestion_control';
+/** What `defaults.sh` asks for in every script; a stack without it takes its own default. */
+const USUAL_CONGESTION = 'cubic';
+
+/** This stack under test, in virtual time. */
+export class SimBackend implements Backend {
+  readonly stack: Stack;
+  readonly #clock = new VirtualClock();
+  readonly #link: ScriptLink;
+  readonly #dev: NetDevice;
+  /** Of sockets to come, as long as the stack has no such setting. */
+  #congestion: string | undefined;
+
+  /** Makes a machine for a script. */
+  constructor(config: BackendConfig) {
+    this.stack = createStack({ clock: this.#clock, entropy: new SeededEntropy(SEED) });
+    const { pool } = this.stack.machine;
+    this.#link = new ScriptLink(this.#clock, pool, config.mtu, config.segmentSize);
+    this.#dev = this.stack.addDevice(this.#link, {
+      name: 'tun0',
+      addresses: [`${formatIpv4(config.localAddress)}/${config.prefixLength}`],
+    });
+    this.stack.addRoute({ to: 'default', dev: this.#dev });
+    this.#clock.advance(UPTIME);
+    this.#link.sent.length = 0;
+  }
+
+  now(): number {
+    return Math.round(this.#clock.now() * 1000);
+  }
+
+  advanceTo(time: number): void {
+    this.#clock.advance(Math.max(0, time - this.now()) / 1000);
+  }
+
+  inject(packet: Uint8Array): number {
+    const time = this.now();
+    this.#link.receive(packet);
+    this.#clock.drain();
+    return time;
+  }
+
+  takeOutbound(deadline: number): OutboundPacket | undefined {
+    const { sent } = this.#link;
+    if (sent.length === 0) this.#waitFor(() => sent.length > 0, deadline);
+    return sent.shift();
+  }
+
+  call(request: SyscallRequest): SyscallResult | undefined {
+    const call = this.callBlocking(request);
+    return call.finished(this.now() + CALL_LIMIT) as SyscallResult | undefined;
+  }
+
+  callBlocking(request: SyscallRequest): PendingCall {
+    let result: SyscallResult | undefined;
+    makeCall(this.stack.sockets, request, (outcome) => {
+      result = { ...outcome, time: this.now() };
+    });
+    if (request.name === 'socket' && result !== undefined) this.#chooseCongestion(request.type, result.ret);
+    this.#clock.drain();
+    return {
+      finished: (deadline) => {
+        if (result === undefined) this.#waitFor(() => result !== undefined, deadline);
+        return result;
+      },
+    };
+  }
+
+  sysctl(name: string, value: string): boolean {
+    if (name !== CONGESTION || this.stack.sysctl.has(name)) return setSetting(this.stack, name, value);
+    const { sockets } = this.stack;
+    const fd = sockets.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    const known = sockets.setsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_CONGESTION, Buffer.from(value)) === 0;
+    sockets.close(fd);
+    this.#congestion = known ? value : undefined;
+    return known || value === USUAL_CONGESTION;
+  }
+
+  route(change: RouteChange): void {
+    this.stack.addRoute(routeOptions(change, this.#dev));
+  }
+
+  /** A queue never fills, for the device is never busy, unless it has no room at all. */
+  qdisc(kind: string, limit: number | undefined): void {
+    if (kind !== 'pfifo') throw new Unsupported(0, `qdisc ${kind}`);
+    const { discipline } = this.#dev;
+    discipline.queue.cap = limit ?? Math.max(1, this.#dev.txQueueLen);
+    if (limit === 0) this.#dev.stopQueue();
+    else if (discipline.active !== QDISC_NOOP) this.#dev.wakeQueue();
+  }
+
+  /** What the device segments changes nothing: the other end sees segments always. */
+  offload(): void {}
+
+  /** Nothing is remembered of earlier connections. */
+  flushMetrics(): void {}
+
+  tcpInfo(fd: number): Map<string, number> | undefined {
+    const room = new Uint8Array(TCP_INFO_ROOM);
+    const length = this.stack.sockets.getsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_INFO, room);
+    return length < 0 ? undefined : decodeTcpInfo(room.subarray(0, length));
+  }
+
+  counters(): Map<string, number> {
+    return new Map(Object.entries(this.stack.counters().mib));
+  }
+
+  listening(port: number): boolean {
+    const { sockets } = this.stack;
+    const address = new SocketAddress();
+    return sockets.files.numbers().some((fd) => {
+      const file = sockets.files.get(fd);
+      if (!(file instanceof Socket) || file.type !== SOCK_STREAM || !file.listening) return false;
+      return file.getsockname(address) === 0 && address.port === port;
+    });
+  }
+
+  close(): void {
+    this.stack.close();
+    this.#clock.drain();
+  }
+
+  #waitFor(done: () => boolean, deadline: number): void {
+    this.#clock.advanceUntil(done, Math.max(0, deadline - this.now()) / 1000);
+  }
+
+  #chooseCongestion(type: number, fd: number): void {
+    if (this.#congestion === undefined || fd < 0 || (type & SOCK_TYPE_MASK) !== SOCK_STREAM) return;
+    const name = Buffer.from(this.#congestion);
+    this.stack.sockets.setsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_CONGESTION, name);
+  }
+}

@@ -1,0 +1,32 @@
+import type { Stack } from '../../../../stack/stack.ts';
+
+/**
+ * Settings of Linux that a stack may lack without behaving otherwise: what they are for is gone from Linux, or is not done
+ * here in the first place.
+ */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  'net.ipv4.tcp_fack',
+  'net.ipv4.tcp_ecn_option',
+  'net.ipv4.tcp_no_metrics_save',
+  'net.ipv4.tcp_fastopen',
+  'net.ipv4.tcp_fastopen_key',
+  'net.ipv4.tcp_fastopen_blackhole_timeout_sec',
+]);
+
+/** Parameters of modules that the stack has built in with one value. */
+const BUILT_IN: ReadonlyMap<string, string> = new Map([
+  ['module.tcp_cubic.hystart', '1'],
+  ['module.tcp_cubic.hystart_detect', '3'],
+]);
+
+/** Sets a sysctl, or compares a module's parameter with what is built in; false: the stack can't have it. */
+export function setSetting(stack: Stack, name: string, value: string): boolean {
+  if (name.startsWith('module.')) return BUILT_IN.get(name) === value;
+  if (stack.sysctl.has(name)) return stack.sysctl.set(name, decimal(value)) === 0;
+  return WITHOUT_EFFECT.has(name);
+}
+
+/** The stack knows no hexadecimal. */
+function decimal(value: string): string {
+  return /^0x[0-9a-f]+$/i.test(value) ? String(Number(value)) : value;
+}
