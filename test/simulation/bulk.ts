@@ -1,4 +1,4 @@
-import type { Test } from 'tap';
+import tap, { type Test } from 'tap';
 import type { Impairment } from '../../device/link/wire/impairment.ts';
 import { PacketPool } from '../../device/memory/pool.ts';
 import { EAGER, Endpoint } from './endpoint.ts';
@@ -13,7 +13,7 @@ const MOST_MS = 400_000;
 
 /** Sends 100 MB each way at once through `impairment` and compares what arrives. */
 export function bulk(t: Test, impairment: Partial<Impairment>): void {
-  t.setTimeout(MOST_MS);
+  tap.setTimeout(MOST_MS);
   const began = performance.now();
   const pool = new PacketPool({ small: 8192, large: 32, pages: 256 });
   const pair = new Pair({ seed: 1, pool, impairment, memory: 1 << 24 });

@@ -10,6 +10,8 @@ const MOST_FINDINGS = 20;
 
 const ETHERTYPE = 12;
 const ARP = 0x0806;
+/** Milliseconds that an address is asked for, and longer. */
+const ASKING = 5000;
 
 export type SideName = 'a' | 'b';
 
@@ -31,6 +33,9 @@ export class WireObserver {
   retransmissions = 0;
   /** When an ARP message last came. */
   readonly #resolvedAt: Record<SideName, number> = { a: -1, b: -1 };
+  /** When one was last sent. */
+  readonly #askedAt: Record<SideName, number> = { a: Number.NEGATIVE_INFINITY, b: Number.NEGATIVE_INFINITY };
+  #cut = false;
   readonly #machine: Machine;
   readonly #flows = new Map<number, Flow>();
   readonly #memory: number;
@@ -48,8 +53,9 @@ export class WireObserver {
     return new ObservedLink(this, side, link);
   }
 
-  /** The link has changed: distances between retransmissions say nothing. */
-  disturb(): void {
+  /** The link has changed: distances between retransmissions say nothing. `cut`: it has no carrier for a while. */
+  disturb(cut = false): void {
+    if (cut) this.#cut = true;
     for (const { a, b } of this.#flows.values()) {
       a.disturb();
       b.disturb();
@@ -85,6 +91,7 @@ export class WireObserver {
   /** A frame leaves `side`. */
   sent(side: SideName, packet: Packet): void {
     this.frames++;
+    if (isArp(packet)) this.#askedAt[side] = this.#machine.clock.now();
     if (!this.#read(packet)) return;
     const segment = this.#segment;
     const flow = this.#flow();
@@ -121,7 +128,7 @@ export class WireObserver {
     const { flags, payloadAt, payloadLength } = segment;
     const from = own.position(segment.seq);
     const end = from + segment.length;
-    if (from > own.next) this.#find(side, `leaves a hole behind ${own.next}`);
+    if (from > own.next && !this.#mayHaveLost(side)) this.#find(side, `leaves a hole behind ${own.next}`);
     if (from < own.acknowledged - 1 && !this.#late(side))
       this.#find(side, `falls back behind ${own.acknowledged}`);
     if (payloadLength > 0) {
@@ -186,8 +193,7 @@ export class WireObserver {
   /** A frame arrives at `side`. */
   received(side: SideName, packet: Packet): void {
     this.#disturbed(side);
-    if (packet.pool.view.getUint16(packet.start + ETHERTYPE) === ARP)
-      this.#resolvedAt[side] = this.#machine.clock.now();
+    if (isArp(packet)) this.#resolvedAt[side] = this.#machine.clock.now();
     if (!this.#read(packet) || !this.#segment.sound) return;
     const segment = this.#segment;
     const flow = this.#flow();
@@ -219,9 +225,18 @@ export class WireObserver {
     return this.#resolvedAt[side] === this.#machine.clock.now();
   }
 
+  /** Frames may be lost before they reach the wire: without carrier, or while a neighbour's address is asked for. */
+  #mayHaveLost(side: SideName): boolean {
+    return this.#cut || this.#machine.clock.now() - this.#askedAt[side] < ASKING;
+  }
+
   #disturbed(side: SideName): void {
     for (const flow of this.#flows.values()) flow[side].disturb();
   }
+}
+
+function isArp(packet: Packet): boolean {
+  return packet.pool.view.getUint16(packet.start + ETHERTYPE) === ARP;
 }
 
 /** One end of the wire, with the observer beside it. */

@@ -72,7 +72,7 @@ function at(pair: Pair, ms: number, run: () => void): Timer {
 
 function apply(pair: Pair, path: NarrowPath, { what }: LinkEvent): void {
   const { wire, observer } = pair;
-  observer.disturb();
+  observer.disturb(what.kind === 'cut');
   switch (what.kind) {
     case 'cut':
       wire.cut();

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Test } from 'tap';
+import tap, { type Test } from 'tap';
 import { PcapngWriter } from '../../device/pcap/pcapng-writer.ts';
 import { runSeed } from './run-seed.ts';
 import { scenario } from './scenario.ts';
@@ -17,7 +17,7 @@ const MOST_TRACES = 10;
  * `SEEDS=5000` so many from `first` on.
  */
 export function seeds(t: Test, first: number, count: number): void {
-  t.setTimeout(MOST_MS);
+  tap.setTimeout(MOST_MS);
   const one = process.env['SEED'];
   const numbers =
     one !== undefined

@@ -48,6 +48,8 @@ export class StreamTrack {
   readonly retransmissions: BackOff = new BackOff();
   readonly probes: BackOff = new BackOff();
   readonly #ring: Buffer;
+  /** What the ring knows: all that was sent, unless some was lost before it came by. */
+  readonly #seen: Intervals = new Intervals();
 
   /** `memory`: bytes of the stream that are kept for comparison, a power of two greater than any window. */
   constructor(memory: number) {
@@ -72,7 +74,9 @@ export class StreamTrack {
 
   /** Keeps what is new of `bytes[at, at + length)`, which begins at `position`; whether what is not is as it was. */
   compare(position: number, bytes: Uint8Array, at: number, length: number): boolean {
-    const old = Math.min(Math.max(this.next - position, 0), length);
+    const known = this.#seen.covers(position, Math.min(position + length, this.next));
+    const old = known ? Math.min(Math.max(this.next - position, 0), length) : 0;
+    this.#seen.add(position, position + length);
     const same = this.#each(
       position,
       old,
