@@ -3,7 +3,7 @@
 //
 //   node tools/test.mjs [suite | file ...] [--no-skip] [--json] [option of tap ...]
 //
-// A suite is unit, interop or fuzz; a file is test/x/y.test.ts, its compiled form, or a part of its path. Run it in the
+// A suite is unit, interop, fuzz or simulation; a file is test/x/y.test.ts, its compiled form, or a part of its path. Run it in the
 // project's folder, after `tsc -p .`. What is a failure stands in test/verdict.mjs.
 
 import { spawn } from 'node:child_process';

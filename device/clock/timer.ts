@@ -1,5 +1,8 @@
 import type { Clock } from './clock.ts';
 
+/** A microsecond: the resolution of every clock. */
+const TICK_MS = 0.001;
+
 /**
  * One timer, made once by its owner and armed as often as needed; arming allocates nothing.
  *
@@ -30,9 +33,13 @@ export class Timer {
     return this.slot < 0 ? -1 : Math.max(0, this.deadline / 1000 - this.clock.now());
   }
 
-  /** Arms it `delayMs` from now, replacing an earlier deadline (Linux: `mod_timer`). */
+  /**
+   * Arms it `delayMs` from now, replacing an earlier deadline (Linux: `mod_timer`). A delay is never rounded to none: who waits
+   * for the last picosecond of what has fractions would wait for ever, at one moment of a virtual clock.
+   */
   start(delayMs: number): void {
-    this.clock.arm(this, this.clock.now() + delayMs);
+    const delay = delayMs > 0 ? Math.max(delayMs, TICK_MS) : delayMs;
+    this.clock.arm(this, this.clock.now() + delay);
   }
 
   /** Arms it for the moment `atMs` of its clock; a moment in the past fires as soon as timers run. */

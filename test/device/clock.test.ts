@@ -82,6 +82,22 @@ t.test('a timer may rearm itself, and arm others for this very moment', (t) => {
   t.end();
 });
 
+t.test('a wait for less than the resolution is a microsecond, not none', (t) => {
+  const clock = new VirtualClock();
+  clock.advance(2135.497);
+  let fired = 0;
+  const timer = new Timer(clock, () => fired++);
+  timer.start(1e-12);
+  clock.drain();
+  t.equal(fired, 0);
+  clock.advance(0.001);
+  t.equal(fired, 1);
+  timer.start(0);
+  clock.drain();
+  t.equal(fired, 2, 'no wait at all is none');
+  t.end();
+});
+
 t.test('advanceUntil stops at the moment the condition holds', (t) => {
   const clock = new VirtualClock();
   let done = false;

@@ -298,12 +298,21 @@ t.test(
 );
 
 t.test('suites, files, and options of tap', (t) => {
-  const files = ['device/a', 'stack/b', 'interop/c', 'fuzz/d', 'tools/e'];
+  const files = ['device/a', 'stack/b', 'interop/c', 'fuzz/d', 'simulation/f', 'tools/e'];
   const called = (...args: string[]) =>
     run(t, { files, tap: GOOD }, args).args.map((arg) => arg.replace(/^dist\/test\/(.*)\.test\.js$/, '$1'));
-  t.strictSame(called(), ['--reporter=tap', 'device/a', 'fuzz/d', 'interop/c', 'stack/b', 'tools/e']);
+  t.strictSame(called(), [
+    '--reporter=tap',
+    'device/a',
+    'fuzz/d',
+    'interop/c',
+    'simulation/f',
+    'stack/b',
+    'tools/e',
+  ]);
   t.strictSame(called('unit'), ['--reporter=tap', 'device/a', 'stack/b', 'tools/e']);
   t.strictSame(called('interop', 'fuzz'), ['--reporter=tap', 'fuzz/d', 'interop/c']);
+  t.strictSame(called('simulation'), ['--reporter=tap', 'simulation/f']);
   t.strictSame(called('dist/test/stack/b.test.js'), ['--reporter=tap', 'stack/b']);
   t.strictSame(called('test/stack/b.test.ts', '--timeout=9'), ['--reporter=tap', '--timeout=9', 'stack/b']);
   const nothing = run(t, { files, tap: GOOD }, ['nosuch']);

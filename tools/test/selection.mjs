@@ -8,6 +8,7 @@ const SUITES = {
   unit: ['device', 'stack', 'tools', 'testing'],
   interop: ['interop'],
   fuzz: ['fuzz'],
+  simulation: ['simulation'],
 };
 
 /** `test/x.test.ts` -> `dist/test/x.test.js`. */
