@@ -62,11 +62,17 @@ export class WireObserver {
     }
   }
 
+  /** Adds a finding of somebody else's. */
+  report(what: string): void {
+    if (this.findings.length < MOST_FINDINGS)
+      this.findings.push(`${this.#machine.clock.now().toFixed(3)} ms, ${what}`);
+  }
+
   #find(side: SideName, what: string): void {
     if (this.findings.length >= MOST_FINDINGS) return;
     const { seq, ack, flags, payloadLength, window } = this.#segment;
     const segment = `seq ${seq} ack ${ack} flags ${flags} length ${payloadLength} window ${window}`;
-    this.findings.push(`${this.#machine.clock.now().toFixed(3)} ms, ${side}: ${what} (${segment})`);
+    this.report(`${side}: ${what} (${segment})`);
   }
 
   #read(packet: Packet): boolean {

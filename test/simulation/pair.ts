@@ -9,13 +9,18 @@ import { SeededEntropy } from '../../device/random.ts';
 import { AF_INET, SOCK_NONBLOCK, SOCK_STREAM } from '../../stack/socket/abi.ts';
 import { SocketAddress } from '../../stack/socket/address.ts';
 import { createStack, type Stack } from '../../stack/stack.ts';
+import { TcpSocket } from '../../stack/tcp/tcp-socket.ts';
 import { parseIpv4 } from '../../stack/wire/address.ts';
+import { wrongAccount } from './accounts.ts';
 import type { Endpoint } from './endpoint.ts';
 import { WireObserver } from './observer.ts';
 
 const PORT = 80;
 /** Virtual milliseconds after which nothing of a closed connection may be left: FINs that nobody answers, and TIME-WAIT. */
 const AFTERLIFE = 1_200_000;
+
+/** Segments in a queue up to which it is counted anew at every moment. */
+const MOST_AUDITED = 100;
 
 export interface PairOptions {
   seed: number;
@@ -91,7 +96,10 @@ export class Pair {
     const { clock } = this;
     const limit = Math.ceil(clock.now() + limitMs);
     const done = () => ends.every((end) => end.done);
-    const ready = () => ends.some((end) => end.ready);
+    const ready = () => {
+      for (const end of ends) this.#audit(end);
+      return ends.some((end) => end.ready);
+    };
     while (clock.now() < limit) {
       for (const end of ends) end.step();
       clock.drain();
@@ -101,6 +109,14 @@ export class Pair {
       clock.advanceUntil(ready, Math.max(wakeAt - clock.now(), 0));
     }
     return done();
+  }
+
+  /** Counts anew what a connection's queues hold, unless that would take long. */
+  #audit({ stack, fd }: Endpoint): void {
+    const socket = stack.sockets.lookup(fd);
+    if (!(socket instanceof TcpSocket) || socket.connection.tcb.packetsOut > MOST_AUDITED) return;
+    const wrong = wrongAccount(socket.connection);
+    if (wrong !== null) this.observer.report(`${stack.ns.name}: ${wrong}`);
   }
 
   /** Waits until nothing of a closed connection may be left and closes the stacks; what is left nevertheless. */
