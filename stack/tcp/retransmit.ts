@@ -84,8 +84,9 @@ export function retransmitSegment(conn: Connection, segment: Segment, segs: numb
   const { tcb, tcp } = conn;
   const result = retransmitBytes(conn, segment, segs);
   if (result === 0) {
+    // After an undo it may still count as retransmitted, without being lost.
+    if ((segment.sacked & SACKED_RETRANS) === 0) tcb.retransOut += segment.pcount;
     segment.sacked |= SACKED_RETRANS | EVER_RETRANS;
-    tcb.retransOut += segment.pcount;
   }
   if (tcb.retransStampMs === 0) tcb.retransStampMs = tcp.tsClock(segment.sentUs);
   if (tcb.undoRetrans < 0) tcb.undoRetrans = 0;
