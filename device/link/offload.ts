@@ -1,6 +1,5 @@
-import { checksum } from '../memory/checksum.ts';
+import { completeChecksum } from '../memory/complete-checksum.ts';
 import {
-  CHECKSUM_NONE,
   CHECKSUM_PARTIAL,
   GSO_ECN,
   GSO_TCPV4,
@@ -28,9 +27,6 @@ const GSO_FEATURE: Readonly<Record<number, number>> = {
 
 const ANY_CSUM = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM;
 
-/** Only UDP says 0xffff for 0, which means none there. Linux says it for TCP as well, which checkers take for a mistake. */
-const UDP_CHECKSUM_OFFSET = 6;
-
 /** Whether a link with these features carries this packet as the super-segment that it is. */
 export function carriesSegments(packet: Packet, features: number): boolean {
   return packet.gsoSize === 0 || (features & (GSO_FEATURE[packet.gsoType & ~GSO_ECN] ?? 0)) !== 0;
@@ -51,14 +47,6 @@ export function fits(packet: Packet, features: number): boolean {
 export function fitOffloads(packet: Packet, features: number): Packet | null {
   const own = takeLinear(packet.pool, packet);
   if (own === null) return null;
-  if (own.checksum === CHECKSUM_PARTIAL && (features & ANY_CSUM) === 0) {
-    const at = own.checksumStart;
-    const sum = checksum(own.pool, at, own.end - at);
-    own.pool.view.setUint16(
-      at + own.checksumOffset,
-      sum === 0 && own.checksumOffset === UDP_CHECKSUM_OFFSET ? 0xffff : sum,
-    );
-    own.checksum = CHECKSUM_NONE;
-  }
+  if (own.checksum === CHECKSUM_PARTIAL && (features & ANY_CSUM) === 0) completeChecksum(own);
   return own;
 }

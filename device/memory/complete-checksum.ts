@@ -1,7 +1,7 @@
 import { fold, sumBytes } from './checksum.ts';
 import { CHECKSUM_NONE, type Packet } from './packet.ts';
 
-/** UDP says 0xffff for 0, which means none there; TCP does not. */
+/** Only UDP says 0xffff for 0, which means none there. Linux says it for TCP as well, which checkers take for a mistake. */
 const UDP_CHECKSUM_OFFSET = 6;
 
 /** Computes a transport checksum that was left to the device, over gathered payload too (Linux: `skb_checksum_help`). */

@@ -15,7 +15,6 @@ export const FLAG_SET_XMIT_TIMER = 0x1000;
 export const FLAG_SACK_RENEGING = 0x2000;
 export const FLAG_UPDATE_TS_RECENT = 0x4000;
 export const FLAG_NO_CHALLENGE_ACK = 0x8000;
-export const FLAG_ACK_MAYBE_DELAYED = 0x10000;
 export const FLAG_DSACK_TLP = 0x20000;
 
 export const FLAG_ACKED: number = FLAG_DATA_ACKED | FLAG_SYN_ACKED;

@@ -45,7 +45,7 @@ import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from '
 import { dropSent, highestSackSeq } from './sent-queue.ts';
 import { after, before } from './sequence.ts';
 import { processProbeAck, scheduleLossProbe } from './tail-loss-probe.ts';
-import { packetsInFlight, TCP_SYN_SENT, type Tcb } from './tcb.ts';
+import { TCP_SYN_SENT, type Tcb } from './tcb.ts';
 import { echoIsBefore } from './undo.ts';
 
 const RETRANSMITTED = SACKED_RETRANS | EVER_RETRANS;
@@ -87,7 +87,7 @@ export function receiveAck(conn: Connection, incoming: Incoming, options: TcpOpt
   const priorDelivered = tcb.delivered;
   const priorLost = tcb.lost;
   const priorPackets = tcb.packetsOut;
-  sack.reset(packetsInFlight(tcb));
+  sack.reset();
   if ((flags & FLAG_UPDATE_TS_RECENT) !== 0) replaceTsRecent(conn, seq);
   if ((flags & (FLAG_SLOWPATH | FLAG_SND_UNA_ADVANCED)) === FLAG_SND_UNA_ADVANCED) {
     tcb.sndWl1 = seq;
@@ -135,7 +135,7 @@ export function receiveAck(conn: Connection, incoming: Incoming, options: TcpOpt
 function oldAck(conn: Connection, ack: number, options: TcpOptions, flag: number): void {
   const { tcb } = conn;
   if (options.sackBlocks === 0) return;
-  sack.reset(packetsInFlight(tcb));
+  sack.reset();
   const flags = flag | takeSacks(conn, options, ack, tcb.sndUna, sack);
   countDelivered(tcb, sack.delivered, flags);
   recover(conn, fastRetransmitAlert(conn, tcb.sndUna, 0, flags, windowEnd(tcb)));

@@ -34,7 +34,6 @@ export const ECN_SEEN = 8;
 /** Milliseconds, all of them Linux's for HZ=1000. */
 export const TIMEOUT_INIT_MS = 1000;
 export const RTO_MIN_MS = 200;
-export const RTO_MAX_MS = 120_000;
 export const DELACK_MIN_MS = 40;
 export const DELACK_MAX_MS = 200;
 export const ATO_MIN_MS = 40;
@@ -42,10 +41,6 @@ export const RESOURCE_PROBE_MS = 500;
 export const TIMEWAIT_MS = 60_000;
 /** A timestamp that is older is not compared any more (Linux: `TCP_PAWS_24DAYS`), ms. */
 export const PAWS_24DAYS_MS = 24 * 86_400_000;
-/** For so long PAWS lets an RST with an older timestamp by (Linux: `TCP_PAWS_MSL`), ms. */
-export const PAWS_MSL_MS = 60_000;
-/** Timestamps that lag this far are replaced (Linux: `TCP_PAWS_WINDOW`). */
-export const PAWS_WINDOW = 1;
 
 /** The MSS of a peer that does not say one (RFC 9293, section 3.7.1). */
 export const MSS_DEFAULT = 536;

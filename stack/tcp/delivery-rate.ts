@@ -11,17 +11,15 @@ import { packetsInFlight } from './tcb.ts';
 export class RateSample {
   priorDelivered = 0;
   priorUs = 0;
-  priorInFlight = 0;
   lastEndSeq = 0;
   intervalUs = -1;
   appLimited = 0;
   /** Round-trip time of the segment delivered last, microseconds, -1: none was measured. */
   rttUs = -1;
 
-  reset(priorInFlight: number): void {
+  reset(): void {
     this.priorDelivered = 0;
     this.priorUs = 0;
-    this.priorInFlight = priorInFlight;
     this.lastEndSeq = 0;
     this.intervalUs = -1;
     this.appLimited = 0;

@@ -55,7 +55,6 @@ export function splitSegment(
   rest.txDelivered = segment.txDelivered;
   rest.txDeliveredUs = segment.txDeliveredUs;
   rest.txFirstTxUs = segment.txFirstTxUs;
-  rest.txInFlight = segment.txInFlight;
   rest.txAppLimited = segment.txAppLimited;
   setPcount(segment, mss);
   setPcount(rest, mss);

@@ -37,17 +37,6 @@ export function trimFront(packet: Packet, bytes: number): void {
   packet.payloadLength -= bytes - linear;
 }
 
-/** Cuts a packet to its first `bytes`, wherever they lie. */
-export function trimEnd(packet: Packet, bytes: number): void {
-  const linear = packet.end - packet.start;
-  if (bytes <= linear) {
-    packet.end = packet.start + bytes;
-    packet.payloadLength = 0;
-  } else {
-    packet.payloadLength = bytes - linear;
-  }
-}
-
 /** Copies `length` bytes that begin `from` bytes into a packet to `at` in `to`. */
 export function copyPayload(packet: Packet, from: number, to: Uint8Array, at: number, length: number): void {
   const { u8 } = packet.pool;

@@ -27,13 +27,13 @@ export class SackState {
   delivered = 0;
   readonly rate: RateSample = new RateSample();
 
-  reset(priorInFlight: number): void {
+  reset(): void {
     this.flag = 0;
     this.reord = 0;
     this.firstSackUs = 0;
     this.lastSackUs = 0;
     this.delivered = 0;
-    this.rate.reset(priorInFlight);
+    this.rate.reset();
   }
 }
 

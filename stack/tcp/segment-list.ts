@@ -75,7 +75,6 @@ export class SegmentPool {
     segment.txDelivered = 0;
     segment.txDeliveredUs = 0;
     segment.txFirstTxUs = 0;
-    segment.txInFlight = 0;
     segment.txAppLimited = 0;
     segment.previous = null;
     segment.sentBefore = null;

@@ -2,8 +2,6 @@
 export const SACKED_ACKED = 0x01;
 export const SACKED_RETRANS = 0x02;
 export const LOST = 0x04;
-export const TAGBITS = 0x07;
-export const REPAIRED = 0x10;
 export const EVER_RETRANS = 0x80;
 
 /**
@@ -38,6 +36,5 @@ export class Segment {
   txDelivered = 0;
   txDeliveredUs = 0;
   txFirstTxUs = 0;
-  txInFlight = 0;
   txAppLimited = 0;
 }

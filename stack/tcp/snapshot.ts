@@ -54,7 +54,6 @@ const SEGMENT_FIELDS = [
   'txDelivered',
   'txDeliveredUs',
   'txFirstTxUs',
-  'txInFlight',
   'txAppLimited',
 ] as const satisfies readonly (keyof Segment)[];
 const SEGMENT_MOMENTS = ['sentUs', 'txDeliveredUs', 'txFirstTxUs'] as const;

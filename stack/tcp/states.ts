@@ -82,5 +82,3 @@ export function stateIn(state: number, mask: number): boolean {
 export const CAN_SEND: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT);
 export const SYNCHRONIZED_OPEN: number =
   (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT) | (1 << TCP_FIN_WAIT1) | (1 << TCP_FIN_WAIT2);
-/** States in which the peer has not sent its FIN yet. */
-export const PEER_OPEN: number = (1 << TCP_ESTABLISHED) | (1 << TCP_FIN_WAIT1) | (1 << TCP_FIN_WAIT2);

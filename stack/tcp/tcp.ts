@@ -24,7 +24,7 @@ import { TCP_HLEN, TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import { hasSignature } from '../wire/tcp-options.ts';
 import { onCompressedAckTimer, onDelackTimer, retryAckLater } from './ack-policy.ts';
 import { shutdownSend } from './close.ts';
-import { createCongestion } from './congestion/index.ts';
+import { CONGESTION_NAMES, createCongestion } from './congestion/index.ts';
 import type { Connection } from './connection.ts';
 import { MSS_DEFAULT, TIMEWAIT_MS } from './constants.ts';
 import { destroy, done } from './done.ts';
@@ -113,6 +113,11 @@ export class Tcp implements IpProtocol {
     this.clock = machine.clock;
     this.pool = machine.pool;
     this.mib = mib;
+    sysctl.addText('net.ipv4.tcp_available_congestion_control', { get: () => CONGESTION_NAMES.join(' ') });
+    sysctl.addText('net.ipv4.tcp_congestion_control', {
+      get: () => this.congestion,
+      set: (name) => this.#chooseDefault(name.trim()),
+    });
     this.settings = addTcpSettings(sysctl, Math.floor(machine.pool.u8.length / PAGE));
     this.memory = new TcpMemory(this.settings.mem);
     this.frag = new PageFrag(machine.pool);
@@ -382,6 +387,12 @@ export class Tcp implements IpProtocol {
 
   /** Congestion control of new connections (`tcp_congestion_control`). */
   congestion = 'cubic';
+
+  #chooseDefault(name: string): number {
+    if (!CONGESTION_NAMES.includes(name)) return -ENOENT;
+    this.congestion = name;
+    return 0;
+  }
 
   /** Chooses a connection's congestion control by name; `-ENOENT`: there is none of that name. */
   setCongestion(conn: Connection, name: string): number {

@@ -7,7 +7,6 @@ export const TCPOPT_SACK_PERM = 4;
 export const TCPOPT_SACK = 5;
 export const TCPOPT_TIMESTAMP = 8;
 export const TCPOPT_MD5SIG = 19;
-export const TCPOPT_FASTOPEN = 34;
 
 export const TCPOLEN_MSS = 4;
 export const TCPOLEN_WINDOW = 3;

@@ -2,12 +2,11 @@ import { VirtualClock } from '../../../../device/clock/virtual.ts';
 import { QDISC_NOOP } from '../../../../device/netdevice/discipline.ts';
 import type { NetDevice } from '../../../../device/netdevice/netdevice.ts';
 import { SeededEntropy } from '../../../../device/random.ts';
-import { AF_INET, SOCK_STREAM, SOCK_TYPE_MASK, SOL_TCP } from '../../../../stack/socket/abi.ts';
+import { SOCK_STREAM, SOL_TCP } from '../../../../stack/socket/abi.ts';
 import { SocketAddress } from '../../../../stack/socket/address.ts';
 import { Socket } from '../../../../stack/socket/socket.ts';
 import { createStack, type Stack } from '../../../../stack/stack.ts';
 import { formatIpv4 } from '../../../../stack/wire/address.ts';
-import { IPPROTO_TCP } from '../../../../stack/wire/ipv4.ts';
 import type { Backend, BackendConfig, OutboundPacket, PendingCall, RouteChange } from '../../backend.ts';
 import { Unsupported } from '../../script/script.ts';
 import { TCP_SYMBOLS } from '../../symbols/tcp.ts';
@@ -24,9 +23,6 @@ const SEED = 1;
 const UPTIME = 10_000;
 /** Microseconds that a call may take which is not written as one that blocks. */
 const CALL_LIMIT = 1_000_000;
-const CONGESTION = 'net.ipv4.tcp_congestion_control';
-/** What `defaults.sh` asks for in every script; a stack without it takes its own default. */
-const USUAL_CONGESTION = 'cubic';
 
 /** This stack under test, in virtual time. */
 export class SimBackend implements Backend {
@@ -34,8 +30,6 @@ export class SimBackend implements Backend {
   readonly #clock = new VirtualClock();
   readonly #link: ScriptLink;
   readonly #dev: NetDevice;
-  /** Of sockets to come, as long as the stack has no such setting. */
-  #congestion: string | undefined;
 
   /** Makes a machine for a script. */
   constructor(config: BackendConfig) {
@@ -82,7 +76,6 @@ export class SimBackend implements Backend {
     makeCall(this.stack.sockets, request, (outcome) => {
       result = { ...outcome, time: this.now() };
     });
-    if (request.name === 'socket' && result !== undefined) this.#chooseCongestion(request.type, result.ret);
     this.#clock.drain();
     return {
       finished: (deadline) => {
@@ -93,13 +86,7 @@ export class SimBackend implements Backend {
   }
 
   sysctl(name: string, value: string): boolean {
-    if (name !== CONGESTION || this.stack.sysctl.has(name)) return setSetting(this.stack, name, value);
-    const { sockets } = this.stack;
-    const fd = sockets.socket(AF_INET, SOCK_STREAM, IPPROTO_TCP);
-    const known = sockets.setsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_CONGESTION, Buffer.from(value)) === 0;
-    sockets.close(fd);
-    this.#congestion = known ? value : undefined;
-    return known || value === USUAL_CONGESTION;
+    return setSetting(this.stack, name, value);
   }
 
   route(change: RouteChange): void {
@@ -148,11 +135,5 @@ export class SimBackend implements Backend {
 
   #waitFor(done: () => boolean, deadline: number): void {
     this.#clock.advanceUntil(done, Math.max(0, deadline - this.now()) / 1000);
-  }
-
-  #chooseCongestion(type: number, fd: number): void {
-    if (this.#congestion === undefined || fd < 0 || (type & SOCK_TYPE_MASK) !== SOCK_STREAM) return;
-    const name = Buffer.from(this.#congestion);
-    this.stack.sockets.setsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_CONGESTION, name);
   }
 }

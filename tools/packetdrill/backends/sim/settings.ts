@@ -13,15 +13,8 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'net.ipv4.tcp_fastopen_blackhole_timeout_sec',
 ]);
 
-/** Parameters of modules that the stack has built in with one value. */
-const BUILT_IN: ReadonlyMap<string, string> = new Map([
-  ['module.tcp_cubic.hystart', '1'],
-  ['module.tcp_cubic.hystart_detect', '3'],
-]);
-
-/** Sets a sysctl, or compares a module's parameter with what is built in; false: the stack can't have it. */
+/** Sets a sysctl or a module's parameter; false: the stack can't have it. */
 export function setSetting(stack: Stack, name: string, value: string): boolean {
-  if (name.startsWith('module.')) return BUILT_IN.get(name) === value;
   if (stack.sysctl.has(name)) return stack.sysctl.set(name, decimal(value)) === 0;
   return WITHOUT_EFFECT.has(name);
 }
