@@ -1,16 +1,20 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { benchArp } from './arp.ts';
+import { benchBulk } from './bulk.ts';
 import { compareResult, readResults } from './compare.ts';
 import { benchLookup } from './lookup.ts';
 import { benchMemoryPerConnection } from './memory-per-connection.ts';
+import { benchRequestResponse } from './request-response.ts';
 import { type Bench, type BenchResult, formatResult } from './result.ts';
-import { runInNamespace, tapObstacle } from './sandbox.ts';
+import { runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
 
 /** Benchmarks by the first word of their results' names; each reports one result or several. */
 const SUITES: Readonly<Record<string, (bench: Bench) => Promise<void> | void>> = {
   arp: benchArp,
+  bulk: benchBulk,
   lookup: benchLookup,
   'memory-per-connection': benchMemoryPerConnection,
+  'request-response': benchRequestResponse,
 };
 
 /** Marks the process that runs inside the namespace. */
@@ -22,6 +26,8 @@ interface Options {
   readonly json?: boolean;
   readonly compare?: string;
   readonly rounds: number;
+  readonly seconds: number;
+  readonly profile?: string;
 }
 
 /** `tapir bench [NAME ...]`: runs the benchmarks whose name begins with one of the names given, all without one. */
@@ -32,6 +38,8 @@ export function benchCommand(): Command {
     .option('--json', 'one object a line')
     .option('--compare <file>', 'set each result beside an earlier one, written with --json')
     .option('--rounds <n>', 'rounds a benchmark, at least 5', rounds, 15)
+    .option('--seconds <n>', 'length of one measurement', seconds, 0.8)
+    .option('--profile <folder>', 'write there where the time goes, a file a benchmark')
     .action(async (names: string[], options: Options) => {
       process.exitCode = await bench(names, options);
     });
@@ -48,11 +56,14 @@ async function bench(names: readonly string[], options: Options): Promise<number
     return 2;
   }
   if (process.env[INSIDE] === undefined) return outside(process.argv.slice(1));
+  takePrecedence();
   const earlier =
     options.compare === undefined ? new Map<string, BenchResult>() : readResults(options.compare);
   for (const suite of suites) {
     await SUITES[suite]!({
       rounds: options.rounds,
+      seconds: options.seconds,
+      profiles: options.profile,
       report: (result) => {
         if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;
         process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
@@ -78,5 +89,11 @@ async function outside(args: readonly string[]): Promise<number> {
 function rounds(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 5 || value > 1000) throw new InvalidArgumentError('5 to 1000');
+  return value;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0.05 && value <= 600)) throw new InvalidArgumentError('0.05 to 600');
   return value;
 }

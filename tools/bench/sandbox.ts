@@ -1,5 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { cpus, setPriority } from 'node:os';
+import type { Placement } from './subject.ts';
+
+const PRIORITY = -15;
 
 /** What keeps a real TAP from being used here, or undefined when nothing does. */
 export function tapObstacle(): string | undefined {
@@ -44,6 +48,7 @@ export async function runInNamespace(
     const running = spawn('ip', ['netns', 'exec', namespace, ...pin, process.execPath, ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: environment,
+      detached: true,
     });
     child = running;
     return await new Promise<number>((resolve) => {
@@ -60,4 +65,23 @@ export async function runInNamespace(
 function lastCpu(): string {
   const allowed = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' }).stdout ?? '';
   return /(\d+)\s*$/.exec(allowed)?.[1] ?? '0';
+}
+
+/**
+ * Lets what else the machine does disturb less, where that is allowed; processes started from now on have the same priority.
+ * Where Linux groups processes by session, it is the session's: we must lead one.
+ */
+export function takePrecedence(): void {
+  try {
+    setPriority(PRIORITY);
+    writeFileSync('/proc/self/autogroup', `${PRIORITY}`);
+  } catch {
+    // Not root: the result says as much as the machine was idle.
+  }
+}
+
+/** The subject has the last CPU, the peer the one before. */
+export function pinning(): Placement {
+  const last = cpus().length - 1;
+  return { peerCpu: Math.max(0, last - 1), subjectCpu: last };
 }
