@@ -13,6 +13,14 @@ export function killPrograms(): void {
   for (const program of running) program.kill();
 }
 
+/** Waits until `there` holds. Throws when that takes more than five seconds. */
+export async function until(what: string, there: () => boolean): Promise<void> {
+  for (let tries = 0; !there(); tries++) {
+    if (tries === 100) throw new Error(`${what}: not within five seconds`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** A program that runs beside the benchmark. Its stdin stays open as long as we are there, its stderr is ours. */
 export class Program {
   readonly #child: ChildProcess;
@@ -22,9 +30,10 @@ export class Program {
   #over = false;
   #onOutput: (() => void) | undefined;
 
-  constructor(program: string, args: readonly string[], environment: NodeJS.ProcessEnv = process.env) {
+  /** `quiet`: what it says on stderr is not shown. */
+  constructor(program: string, args: readonly string[], quiet = false) {
     this.#command = [program, ...args].join(' ');
-    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environment });
+    this.#child = spawn(program, args, { stdio: ['pipe', 'pipe', quiet ? 'ignore' : 'inherit'] });
     this.#child.stdin?.on('error', () => {}); // It ended before it read.
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;

@@ -1,47 +1,51 @@
 import { type Bench, type BenchResult, compareWith, type Round, summarise } from './result.ts';
-import type { Subject } from './subject.ts';
 
-/** Measures a subject once; the figure, in the result's unit. */
-export type Measure = (subject: Subject) => Promise<number>;
+/** One that is measured: a subject with a load, a setting. */
+export interface Contestant {
+  readonly name: string;
+  /** Measures once; the figure, in the result's unit. */
+  measure(): Promise<number>;
+}
 
 export interface Race {
   readonly name: string;
   readonly unit: string;
-  /** What it is about. */
-  readonly ours: Subject;
-  /** The first is the one that the result's ratio is to. */
-  readonly references: readonly Subject[];
-  readonly measure: Measure;
+  readonly ours: Contestant;
+  /** The first is the one that the result's ratio is to; it must not fail. */
+  readonly references: readonly Contestant[];
   /** A benchmark's own fields, asked for at the end. */
   readonly own?: () => Readonly<Record<string, string | number | boolean>>;
 }
 
+/** Measurements of ours before the first round: V8 compiles what is hot by and by. */
+const WARM_UP = 3;
+
 /**
  * Measures ours and every reference in each round, each round beginning with another one, behind one round that warms up and
- * does not count. A reference that fails is left out from then on, and said to be.
+ * does not count. A further reference that fails is left out from then on, and said to be.
  */
 export async function race({ rounds }: Pick<Bench, 'rounds'>, setup: Race): Promise<BenchResult> {
-  const { ours, measure } = setup;
-  const [first] = setup.references;
-  if (first === undefined) throw new Error(`${setup.name} has no reference`);
-  const figures = new Map<Subject, number[]>([ours, ...setup.references].map((subject) => [subject, []]));
+  const { ours, references } = setup;
+  const first = references[0]!;
+  const figures = new Map<Contestant, number[]>([ours, ...references].map((one) => [one, []]));
+  for (let i = 0; i < WARM_UP; i++) await ours.measure();
   for (let i = -1; i < rounds; i++) {
-    const subjects = [...figures.keys()];
-    for (let n = 0; n < subjects.length; n++) {
-      const subject = subjects[(i + 1 + n) % subjects.length]!;
+    const field = [...figures.keys()];
+    for (let n = 0; n < field.length; n++) {
+      const one = field[(i + 1 + n) % field.length]!;
       try {
-        const figure = await measure(subject);
-        if (i >= 0) figures.get(subject)!.push(figure);
+        const figure = await one.measure();
+        if (i >= 0) figures.get(one)!.push(figure);
       } catch (error) {
-        if (subject === ours || subject === first) throw error;
-        process.stderr.write(`without ${subject.name} from here on: ${(error as Error).message}\n`);
-        figures.delete(subject);
+        if (one === ours || one === first) throw error;
+        process.stderr.write(`without ${one.name} from here on: ${(error as Error).message}\n`);
+        figures.delete(one);
       }
     }
   }
-  const against = (reference: Subject): Round[] =>
+  const against = (reference: Contestant): Round[] =>
     figures.get(reference)!.map((figure, i) => ({ ours: figures.get(ours)![i]!, reference: figure }));
-  const others = [...figures.keys()].filter((subject) => subject !== ours && subject !== first);
+  const others = [...figures.keys()].filter((one) => one !== ours && one !== first);
   const result = summarise(setup.name, setup.unit, first.name, against(first), setup.own?.());
   if (others.length === 0) return result;
   return { ...result, others: others.map((reference) => compareWith(reference.name, against(reference))) };

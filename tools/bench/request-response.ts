@@ -1,32 +1,32 @@
+import { type Contest, hold } from './contest.ts';
 import { measureWithPeer } from './peer.ts';
-import { profileText, writeProfile } from './profile.ts';
-import { race } from './race.ts';
+import { REFERENCES } from './references.ts';
 import type { Bench } from './result.ts';
-import { pinning } from './sandbox.ts';
-import type { Subject } from './subject.ts';
-import { TapirSubject } from './subjects/tapir.ts';
-import { startVeth } from './subjects/veth.ts';
+import type { Placement } from './subject.ts';
+import type { TapirOptions } from './subjects/tapir.ts';
 
-/** One byte there and back: on one CPU, where no wake-up of an idle CPU hides the stack, and across two. */
-export async function benchRequestResponse(bench: Bench): Promise<void> {
-  const placement = pinning();
-  const ours = await TapirSubject.start(placement);
-  const references = [await startVeth(placement)];
-  try {
-    for (const [name, peerCpu] of [
-      ['request-response', placement.subjectCpu],
-      ['request-response-two-cpus', placement.peerCpu],
-    ] as const) {
-      const measure = roundTrip(bench, peerCpu);
-      bench.report(await race(bench, { name, unit: 'us', ours, references, measure }));
-      if (bench.profiles === undefined) continue;
-      writeProfile(bench.profiles, name, await profileText(name, ours, () => measure(ours)));
-    }
-  } finally {
-    await Promise.all([ours, ...references].map((subject) => subject.stop()));
-  }
+/** One byte there and back; the median trip. */
+function roundTrips(
+  name: string,
+  cpu: (placement: Placement) => number,
+  ours: TapirOptions = {},
+): (bench: Bench) => Promise<void> {
+  const contest: Contest = {
+    name,
+    unit: 'us',
+    ours,
+    references: REFERENCES,
+    async measure(subject, placement, { seconds }) {
+      const measured = await measureWithPeer(subject, 'rr', seconds, { peerCpu: cpu(placement) });
+      return measured['median']!;
+    },
+  };
+  return (bench) => hold(bench, contest);
 }
 
-function roundTrip({ seconds }: Bench, peerCpu: number): (subject: Subject) => Promise<number> {
-  return async (subject) => (await measureWithPeer(subject, 'rr', seconds, { peerCpu }))['median']!;
-}
+/** On one CPU no wake-up of an idle CPU hides the stack; across two everybody who sleeps is equal, and polling saves it. */
+export const REQUEST_RESPONSE: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
+  'request-response': roundTrips('request-response', ({ subjectCpu }) => subjectCpu),
+  'request-response-two-cpus': roundTrips('request-response-two-cpus', ({ peerCpu }) => peerCpu),
+  'request-response-busy': roundTrips('request-response-busy', ({ peerCpu }) => peerCpu, { busy: true }),
+};

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { cpus, setPriority } from 'node:os';
+import { delimiter, join } from 'node:path';
 import type { Placement } from './subject.ts';
 
 const PRIORITY = -15;
@@ -12,6 +13,11 @@ export function tapObstacle(): string | undefined {
   if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun';
   if (spawnSync('ip', ['-V']).status !== 0) return 'no ip program (Debian: iproute2)';
   return undefined;
+}
+
+/** Whether a program is on the PATH. */
+export function isInstalled(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 /** Runs a program in the current namespace; throws with its stderr when it fails. */

@@ -8,12 +8,15 @@ import { RealClock } from '../../../device/clock/real.ts';
 import { TapLink } from '../../../device/link/tap.ts';
 import { Machine } from '../../../device/machine.ts';
 import { createStack } from '../../../stack/stack.ts';
+import { Counter, Flood } from './datagrams.ts';
 import { answerQuestions } from './questions.ts';
 import { Chargen, Discard, Echo, listen } from './services.ts';
 
 const DISCARD = 5001;
 const CHARGEN = 5002;
 const ECHO = 5003;
+const COUNT = 5004;
+const FLOOD = 5005;
 /** Polls between two turns of the event loop. */
 const POLLS = 256;
 
@@ -28,6 +31,9 @@ const { sockets } = stack;
 listen(sockets, DISCARD, (fd) => void new Discard(sockets, fd));
 listen(sockets, CHARGEN, (fd) => void new Chargen(sockets, fd));
 listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
+
+new Counter(sockets, COUNT);
+new Flood(sockets, FLOOD);
 
 let ended = false;
 

@@ -5,52 +5,71 @@ import { nextNetwork, type Placement, type Subject } from '../subject.ts';
 
 let pairs = 0;
 
-/** The peer's own server in a namespace that lives as long as it: another Linux host. */
-export async function startServerNamespace({ subjectCpu }: Placement): Promise<Program> {
-  const server = new Program('unshare', ['--net', peerProgram(), `${subjectCpu}`, 'serve']);
-  await server.says(/^ready$/m);
-  const enter = ['-t', `${server.pid}`, '-n'];
-  run('nsenter', ...enter, 'ip', 'link', 'set', 'lo', 'up');
-  run('nsenter', ...enter, 'sysctl', '-qw', 'net.ipv4.tcp_congestion_control=reno');
-  return server;
+/** A namespace of the kernel that lives as long as a program in it, and how other programs are run there. */
+export class Home {
+  readonly program: Program;
+  readonly enter: readonly string[];
+
+  constructor(program: Program) {
+    this.program = program;
+    this.enter = ['nsenter', '-t', `${program.pid}`, '-n'];
+  }
+
+  /** With the peer's own server: another Linux host. */
+  static async withServer({ subjectCpu }: Placement): Promise<Home> {
+    const server = new Program('unshare', ['--net', peerProgram(), `${subjectCpu}`, 'serve']);
+    await server.says(/^ready$/m);
+    return new Home(server).#prepared();
+  }
+
+  /** With nothing in it. */
+  static async empty(): Promise<Home> {
+    const holder = new Program('unshare', ['--net', 'sh', '-c', 'echo ready; exec cat']);
+    await holder.says(/^ready$/m);
+    return new Home(holder).#prepared();
+  }
+
+  /** Runs a program in it to its end; throws when it fails. */
+  run(...words: string[]): string {
+    const [program = '', ...args] = [...this.enter, ...words];
+    return run(program, ...args);
+  }
+
+  #prepared(): this {
+    this.run('ip', 'link', 'set', 'lo', 'up');
+    this.run('sysctl', '-qw', 'net.ipv4.tcp_congestion_control=reno');
+    return this;
+  }
+}
+
+/** Connects a home with the benchmark's namespace; addresses of both ends, and the device at ours. */
+export function connect(home: Home): { peer: string; subject: string; device: string } {
+  const { peer, subject, prefix } = nextNetwork();
+  const device = `veth${pairs++}`;
+  run('ip', 'link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `${home.program.pid}`);
+  run('ip', 'address', 'add', `${peer}/${prefix}`, 'dev', device);
+  run('ip', 'link', 'set', device, 'up');
+  home.run('ip', 'address', 'add', `${subject}/${prefix}`, 'dev', 'eth0');
+  home.run('ip', 'link', 'set', 'eth0', 'up');
+  return { peer, subject, device };
 }
 
 /** Two Linux hosts on a veth pair; without `offload` they send frames of 1514 bytes with whole checksums. */
 export async function startVeth(placement: Placement, offload = true): Promise<Subject> {
-  const server = await startServerNamespace(placement);
-  const network = nextNetwork();
-  const device = `veth${pairs++}`;
-  const there = ['nsenter', '-t', `${server.pid}`, '-n'];
-  run('ip', 'link', 'add', device, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', `${server.pid}`);
-  run('ip', 'address', 'add', `${network.peer}/${network.prefix}`, 'dev', device);
-  run('ip', 'link', 'set', device, 'up');
-  run(...command(there, 'ip', 'address', 'add', `${network.subject}/${network.prefix}`, 'dev', 'eth0'));
-  run(...command(there, 'ip', 'link', 'set', 'eth0', 'up'));
+  const home = await Home.withServer(placement);
+  const { subject, device } = connect(home);
   if (!offload) {
-    run(...command([], ...offloadsOff(device)));
-    run(...command(there, ...offloadsOff('eth0')));
+    run('ethtool', ...offloadsOff(device));
+    home.run('ethtool', ...offloadsOff('eth0'));
   }
   return {
     name: offload ? 'kernel veth' : 'kernel veth without offloads',
-    address: network.subject,
+    address: subject,
     enter: [],
-    async stop() {
-      run('ip', 'link', 'delete', device);
-      await server.stop();
-    },
+    stop: () => home.program.stop(),
   };
 }
 
 function offloadsOff(device: string): string[] {
-  return [
-    'ethtool',
-    '-K',
-    device,
-    ...['tx', 'rx', 'tso', 'gso', 'gro'].flatMap((feature) => [feature, 'off']),
-  ];
-}
-
-function command(enter: readonly string[], ...words: string[]): [string, ...string[]] {
-  const [program = '', ...args] = [...enter, ...words];
-  return [program, ...args];
+  return ['-K', device, ...['tx', 'rx', 'tso', 'gso', 'gro'].flatMap((feature) => [feature, 'off'])];
 }
