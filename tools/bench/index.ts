@@ -9,7 +9,7 @@ import { benchMemoryPerConnection } from './memory-per-connection.ts';
 import { killPrograms } from './program.ts';
 import { REQUEST_RESPONSE } from './request-response.ts';
 import { type Bench, type BenchResult, formatResult } from './result.ts';
-import { runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
+import { INSIDE, runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
 import { UDP } from './udp.ts';
 
 type Run = (bench: Bench) => Promise<void> | void;
@@ -28,8 +28,6 @@ const BENCHMARKS: Readonly<Record<string, Run>> = {
 /** Those that give several results. */
 const FAMILIES = new Set(['arp', 'flows']);
 
-/** Marks the process that runs inside the namespace. */
-const INSIDE = 'TAPIR_BENCH_INSIDE';
 /** The young generation must hold a whole allocation measurement without a collection. */
 const NODE_FLAGS = ['--expose-gc', '--max-semi-space-size=64'];
 
@@ -97,7 +95,7 @@ function isMeant(benchmark: string, names: readonly string[]): boolean {
 
 /** Starts over with the flags that measurements need: in a namespace of our own, or just so where there can be none. */
 async function outside(args: readonly string[]): Promise<number> {
-  const environment = { ...process.env, [INSIDE]: '1' };
+  const environment = { ...process.env, [INSIDE]: `${process.pid}` };
   if (tapObstacle() === undefined) return runInNamespace([...NODE_FLAGS, ...args], environment);
   const { spawnSync } = await import('node:child_process');
   return (
