@@ -78,14 +78,13 @@ export class BulkRig {
 
   /** Counts what is copied into `target`; the cable's own copies pass by. */
   #count(target: Uint8Array): void {
-    const { set, copyWithin } = target;
     target.set = (from, at) => {
       this.copied += from.length;
-      set.call(target, from, at);
+      Uint8Array.prototype.set.call(target, from, at);
     };
     target.copyWithin = (at, start, end) => {
       this.copied += (end ?? target.length) - start;
-      return copyWithin.call(target, at, start, end);
+      return Uint8Array.prototype.copyWithin.call(target, at, start, end);
     };
   }
 }

@@ -88,7 +88,7 @@ function fetchSource(folder: string): string {
     const { status, stderr } = spawnSync(program, words, { cwd: folder, encoding: 'utf8' });
     if (status !== 0) throw new Error(`apt-get ${command.join(' ')}: ${stderr}`);
   }
-  const unpacked = readdirSync(folder).find((name) => /^lwip-/.test(name));
+  const unpacked = readdirSync(folder).find((name) => name.startsWith('lwip-'));
   if (unpacked === undefined) throw new Error('apt-get source lwip left no folder');
   return join(folder, unpacked);
 }
