@@ -71,6 +71,8 @@ export abstract class TunTapLink implements Link {
   /** Waits for the pool already. */
   #waiting = false;
   #receiving = false;
+  /** The port wants to hear of the next turn, even if nothing is to be read in it. */
+  #looks = false;
   #polled = 0;
   readonly #linkHeader: number;
   /** Bytes of virtio header, 0: none. */
@@ -200,6 +202,12 @@ export abstract class TunTapLink implements Link {
     this.machine.clock.settle();
   }
 
+  look(): void {
+    if (this.#looks) return;
+    this.#looks = true;
+    this.#updatePoll();
+  }
+
   /** Whether this link keeps the process alive; it does at first. */
   ref(on: boolean): void {
     this.queue.ref(on);
@@ -214,6 +222,7 @@ export abstract class TunTapLink implements Link {
     if (status < 0) this.#lose();
     if ((events & POLL_WRITABLE) !== 0) this.#unblock();
     if ((events & POLL_READABLE) !== 0) this.#receive();
+    if (this.#looks) this.#endLook((events & POLL_READABLE) === 0);
     this.machine.clock.settle();
   }
 
@@ -222,11 +231,19 @@ export abstract class TunTapLink implements Link {
     this.#receiving = true;
     try {
       const errno = this.rx.drain(this.queue, this.#port, BUDGET);
+      this.#port.looked?.(errno === EAGAIN ? Number.POSITIVE_INFINITY : BUDGET);
       if (errno !== 0 && errno !== EAGAIN) this.#lose();
     } finally {
       this.#receiving = false;
     }
     this.#refill();
+  }
+
+  /** The turn has come. `empty`: there was nothing to read. */
+  #endLook(empty: boolean): void {
+    this.#looks = false;
+    this.#updatePoll();
+    if (empty) this.#port.looked?.(Number.POSITIVE_INFINITY);
   }
 
   /** Brings the posted slots back to their number, or waits until the pool has some. */
@@ -326,7 +343,7 @@ export abstract class TunTapLink implements Link {
 
   #updatePoll(): void {
     const reading = this.#opened && !this.#starved && !this.lost;
-    const events = (reading ? POLL_READABLE : 0) | (this.#blocked ? POLL_WRITABLE : 0);
+    const events = (reading ? POLL_READABLE : 0) | (this.#blocked || this.#looks ? POLL_WRITABLE : 0);
     if (events === this.#polled) return;
     this.#polled = events;
     this.queue.poll(events);

@@ -1,4 +1,5 @@
 import { Timer } from '../../device/clock/timer.ts';
+import type { RoomWaiter } from '../../device/netdevice/transmit-room.ts';
 import type { Congestion } from './congestion/congestion.ts';
 import { Reno } from './congestion/reno.ts';
 import { DELACK_MAX_MS, RCV_SHUTDOWN, SEGMENT_OVERHEAD } from './constants.ts';
@@ -34,7 +35,7 @@ export interface ConnectionOwner {
  * One connection (Linux: `struct tcp_sock`): its control block, its queues, its timers. What is done to it stands in the files
  * beside this one, a concern each; the state that they share is all here.
  */
-export class Connection extends TcpEntry {
+export class Connection extends TcpEntry implements RoomWaiter {
   readonly kind: number = ENTRY_CONNECTION;
   readonly tcp: Tcp;
   readonly tcb: Tcb = new Tcb();
@@ -86,6 +87,8 @@ export class Connection extends TcpEntry {
   predicted = false;
   /** A writer found the send buffer full and wants to hear of room (Linux: `SOCK_NOSPACE`). */
   wantsSpace = false;
+  /** The device has enough of it to send. */
+  waitsForRoom = false;
   /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
   writeWaits = false;
   /** When the SYN-ACK went out that a handshake's last ACK answers, microseconds; 0: it was sent again. */
@@ -155,6 +158,10 @@ export class Connection extends TcpEntry {
     this.clearDelack();
     this.keepaliveTimer.stop();
     this.compressedAckTimer.stop();
+  }
+
+  roomAvailable(): void {
+    this.tcp.onRoom(this);
   }
 
   /** Takes a segment that is in no list back to the free ones. */

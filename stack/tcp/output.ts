@@ -70,6 +70,7 @@ export function writeXmit(conn: Connection, mss: number, nonagle: number, push: 
     const urgent = tcb.sndUp !== tcb.sndUna && after(tcb.sndUp, tcb.sndUna);
     const limit = segs > 1 && !urgent ? splitPoint(conn, segment, mss, quota, nonagle) : mss;
     if (segmentBytes(segment) > limit) splitSegment(conn, conn.writeQueue, segment, limit, mss);
+    if (mustWait(conn)) break;
     if (transmitSegment(conn, segment) !== 0) break;
     newDataSent(conn, segment);
     if (segmentBytes(segment) < segment.pcount * mss) tcb.sndSml = segment.endSeq;
@@ -151,6 +152,17 @@ export function newDataSent(conn: Connection, segment: Segment): void {
   tcb.packetsOut += segment.pcount;
   if (before === 0 || tcb.pending === TIME_LOSS_PROBE) rearmRto(conn);
   tcp.mib.add(MIB.TcpExtTCPOrigDataSent, segment.pcount);
+}
+
+/**
+ * Whether the device has enough of us to send; it is then told to call (Linux: `tcp_small_queue_check`). Who has nothing out goes
+ * on, or nothing might ever wake it.
+ */
+export function mustWait(conn: Connection): boolean {
+  const { path, tcb } = conn;
+  if (path === null || !path.dev.room.crowded || tcb.packetsOut === 0) return false;
+  path.dev.room.wait(conn);
+  return true;
 }
 
 /** Segments that the congestion window lets out now, of which at most half at once (Linux: `tcp_cwnd_test`). */

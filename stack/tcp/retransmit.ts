@@ -6,10 +6,11 @@ import { TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.ts';
 import { inCwndReduction } from './cwnd.ts';
 import { adjustPcount, segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';
-import { tsoSegs, windowEnd } from './output.ts';
+import { mustWait, pushFrames, tsoSegs, windowEnd } from './output.ts';
 import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
 import { dropSent } from './sent-queue.ts';
 import { before, distance } from './sequence.ts';
+import { SENDS_DATA, stateIn } from './states.ts';
 import { packetsInFlight, TCP_CA_LOSS } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
 
@@ -110,6 +111,7 @@ export function retransmitLost(conn: Connection): void {
       continue;
     }
     if ((segment.sacked & (SACKED_ACKED | SACKED_RETRANS)) !== 0) continue;
+    if (mustWait(conn)) break;
     if (retransmitSegment(conn, segment, Math.min(quota, maxSegs)) !== 0) break;
     const counter = tcb.caState === TCP_CA_LOSS ? MIB.TcpExtTCPSlowStartRetrans : MIB.TcpExtTCPFastRetrans;
     tcp.mib.add(counter, segment.pcount);
@@ -117,4 +119,12 @@ export function retransmitLost(conn: Connection): void {
     if (segment === rtxQueue.head && tcb.pending !== TIME_REO_TIMEOUT) rearm = true;
   }
   if (rearm) conn.armRetransmit(TIME_RETRANS, tcb.rtoMs);
+}
+
+/** The device can take more: goes on where {@link mustWait} stopped (Linux: `tcp_tsq_write`). */
+export function sendIntoRoom(conn: Connection): void {
+  const { tcb } = conn;
+  if (!stateIn(tcb.state, SENDS_DATA)) return;
+  if (tcb.lostOut > tcb.retransOut && packetsInFlight(tcb) < tcb.sndCwnd) retransmitLost(conn);
+  pushFrames(conn);
 }

@@ -80,5 +80,7 @@ export function stateIn(state: number, mask: number): boolean {
 }
 
 export const CAN_SEND: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT);
+/** What was written may still go out, and out again. */
+export const SENDS_DATA: number = CAN_SEND | (1 << TCP_FIN_WAIT1) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
 export const SYNCHRONIZED_OPEN: number =
   (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT) | (1 << TCP_FIN_WAIT1) | (1 << TCP_FIN_WAIT2);

@@ -40,6 +40,7 @@ import type { TcpNetwork } from './network.ts';
 import type { PortLease } from './ports.ts';
 import { replyReset } from './reply.ts';
 import type { Request } from './request.ts';
+import { sendIntoRoom } from './retransmit.ts';
 import { TcpSecrets } from './secrets.ts';
 import { SegmentPool } from './segment-list.ts';
 import { PageFrag } from './send-buffer.ts';
@@ -298,6 +299,10 @@ export class Tcp implements IpProtocol {
 
   onRetransmitTimer(conn: Connection): void {
     onRetransmitTimer(conn);
+  }
+
+  onRoom(conn: Connection): void {
+    sendIntoRoom(conn);
   }
 
   onDelackTimer(conn: Connection): void {

@@ -352,6 +352,28 @@ for (const errno of [EAGAIN_ERRNO, ENOBUFS]) {
   });
 }
 
+t.test(
+  'transmit: asked to look, the link reads in the next turn and says so, even if there is nothing',
+  (t) => {
+    const r = rig();
+    const { queue, dev, link } = r;
+    for (let i = 0; i < 3; i++) send(r, frame(60, i));
+    t.equal(dev.room.handed, 3);
+    link.look();
+    link.look();
+    t.equal(queue.polled, 3, 'readable and writable');
+    queue.ready(2, 0);
+    t.equal(queue.polled, 1);
+    t.equal(dev.room.handed, 0);
+    send(r, frame(60));
+    for (let i = 0; i < 65; i++) queue.incoming.push(frame(60, i));
+    queue.ready(1, 0);
+    t.equal(dev.room.handed, 0, 'a batch was read');
+    finish(t, r);
+    t.end();
+  },
+);
+
 t.test('transmit: going down flushes, and drops what the kernel does not take', (t) => {
   const r = rig();
   let room = 1;
