@@ -76,6 +76,10 @@ export class RealClock extends Clock {
     }
   }
 
+  nextTurn(callback: () => void): void {
+    setImmediate(callback);
+  }
+
   override arm(timer: Timer, atMs: number): void {
     super.arm(timer, atMs);
     if (timer.deadline < this.#armedFor) this.#rearm();

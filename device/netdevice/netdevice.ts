@@ -52,7 +52,7 @@ import type { Link, LinkPort } from './link.ts';
 import type { Netns } from './netns.ts';
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './operstate.ts';
 import { notifyPeers } from './peers.ts';
-import { sendFitted } from './segment.ts';
+import { type Segmenter, type Sender, sendFitted } from './segment.ts';
 import {
   LINK_STATE_DORMANT,
   LINK_STATE_NOCARRIER,
@@ -83,7 +83,7 @@ export interface NetDeviceOptions {
  * This file holds the device's fields and its two hot paths. What is done *to* a device stands beside it, named as the
  * operation is: `registry.ts`, `admin.ts`, `change.ts`, `carrier.ts`, `peers.ts`, `upper.ts`.
  */
-export class NetDevice implements LinkPort {
+export class NetDevice implements LinkPort, Sender {
   readonly ns: Netns;
   readonly link: Link;
   readonly statistics: LinkStatistics = new LinkStatistics();
@@ -262,6 +262,10 @@ export class NetDevice implements LinkPort {
     }
     if (!this.queueStopped) this.runQueue();
     return NET_XMIT_SUCCESS;
+  }
+
+  segmenter(gsoType: number): Segmenter | null {
+    return this.ns.machine.segmenters.get(gsoType) ?? null;
   }
 
   /** Opens room for an Ethernet header in front of `packet` and fills it; nothing on a device without link header. */

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { benchArp } from './arp.ts';
+import { benchChecksum } from './checksum.ts';
 import { compareResult, readResults } from './compare.ts';
 import { benchLookup } from './lookup.ts';
 import { benchMemoryPerConnection } from './memory-per-connection.ts';
@@ -9,6 +10,7 @@ import { runInNamespace, tapObstacle } from './sandbox.ts';
 /** Benchmarks by the first word of their results' names; each reports one result or several. */
 const SUITES: Readonly<Record<string, (bench: Bench) => Promise<void> | void>> = {
   arp: benchArp,
+  checksum: benchChecksum,
   lookup: benchLookup,
   'memory-per-connection': benchMemoryPerConnection,
 };
