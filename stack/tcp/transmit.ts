@@ -118,8 +118,6 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   const syn = (segment.flags & TH_SYN) !== 0;
   if (syn) synOptions(conn, tsval);
   else establishedOptions(conn, tsval);
-  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
-  if (!syn && segment.pcount > 1) segment.flags |= TH_PSH;
   const headerLength = TCP_HLEN + tcpOptionsLength(options);
   const { flags } = segment;
   let window = 0;
@@ -183,7 +181,8 @@ function sendPieces(
   ecn: number,
 ): number {
   const mss = Math.max(segment.gsoSize, 1);
-  const last = segment.flags & (TH_FIN | TH_PSH);
+  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
+  const last = (segment.flags & (TH_FIN | TH_PSH)) | (segment.pcount > 1 ? TH_PSH : 0);
   let first = ecn & TH_CWR;
   let seq = segment.seq;
   let left = bytes;
