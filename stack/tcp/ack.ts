@@ -24,6 +24,7 @@ import { challengeAck } from './challenge.ts';
 import { stopBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { NAGLE_OFF, RTO_MIN_MS, TIME_PROBE0 } from './constants.ts';
+import { checkIdle } from './cwnd.ts';
 import { rateDelivered, rateDone } from './delivery-rate.ts';
 import { echoesCongestion } from './ecn.ts';
 import { checkFastPath } from './fast-path.ts';
@@ -187,6 +188,7 @@ function updateWindow(conn: Connection, incoming: Incoming): number {
       tcb.sndWnd = window;
       conn.predicted = false;
       checkFastPath(conn);
+      if (!conn.writeQueue.empty) checkIdle(conn);
       if (window > tcb.maxWindow) {
         tcb.maxWindow = window;
         syncMss(conn, tcb.pmtuCookie);

@@ -123,6 +123,7 @@ function finishConnect(conn: Connection): void {
   conn.setState(TCP_ESTABLISHED);
   initTransfer(conn);
   tcb.lsndtimeMs = tcp.now();
+  tcb.lrcvtimeMs = tcb.lsndtimeMs;
   if (tcb.keepOpen !== 0) conn.keepaliveTimer.start(tcb.keepaliveTimeMs);
   conn.predicted = tcb.sndWscale === 0;
   conn.notify(POLLOUT | POLLWRNORM | POLLIN);
