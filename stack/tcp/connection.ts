@@ -79,6 +79,8 @@ export class Connection extends TcpEntry {
   readonly keepaliveTimer: Timer;
   /** Holds back ACKs of out-of-order data (Linux: `compressed_ack_timer`). */
   readonly compressedAckTimer: Timer;
+  /** Until the next paced segment may go (Linux: `pacing_timer`). */
+  readonly pacingTimer: Timer;
 
   /** The path of the last segment sent, null: none was found. */
   path: NetworkPath | null = null;
@@ -109,6 +111,7 @@ export class Connection extends TcpEntry {
     this.delackTimer = new Timer(clock, () => tcp.onDelackTimer(this));
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
+    this.pacingTimer = new Timer(clock, () => tcp.onPacingTimer(this));
   }
 
   get state(): number {
@@ -155,6 +158,7 @@ export class Connection extends TcpEntry {
     this.clearDelack();
     this.keepaliveTimer.stop();
     this.compressedAckTimer.stop();
+    this.pacingTimer.stop();
   }
 
   /** Takes a segment that is in no list back to the free ones. */

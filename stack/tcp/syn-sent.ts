@@ -13,6 +13,7 @@ import { ecnAnswered } from './ecn.ts';
 import { initTransfer, undoSpuriousSyn } from './establish.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import { pushFrames } from './output.ts';
 import { enterQuickack, inPingpong } from './quickack.ts';
 import { after, between } from './sequence.ts';
@@ -112,6 +113,7 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = Math.max(tcb.maxWindow, incoming.window);
+  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   initializeRcvMss(tcb);
@@ -141,6 +143,7 @@ export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOpt
   tcb.sndWnd = incoming.window;
   tcb.sndWl1 = incoming.seq;
   tcb.maxWindow = tcb.sndWnd;
+  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   initializeRcvMss(tcb);
   const { head } = conn.rtxQueue;

@@ -39,6 +39,7 @@ import { ECN_DEMAND_CWR, ECN_OK, ECN_QUEUE_CWR } from './constants.ts';
 import { enterCwr } from './cwnd.ts';
 import { rateSent } from './delivery-rate.ts';
 import { pathAdvmss, sackBlocksThatFit } from './mss.ts';
+import { pace } from './pacing.ts';
 import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
@@ -136,6 +137,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (outcome === 0) {
     segment.sentUs = nowUs;
     conn.sentOrder.sent(segment);
+    pace(conn, bytes);
     rateSent(conn, segment);
   }
   return outcome;
@@ -321,6 +323,7 @@ export function sendControl(conn: Connection, seq: number, flags: number): numbe
   const ece = (tcb.ecnFlags & ECN_DEMAND_CWR) !== 0 && (flags & TH_RST) === 0 ? TH_ECE : 0;
   tcb.segsOut++;
   tcp.mib.add(MIB.TcpOutSegs);
+  pace(conn, 0);
   return sendHeader(conn, seq, flags | ece, window, headerLength, 0);
 }
 
