@@ -143,6 +143,8 @@ const NAMES = [
   'TcpExtTCPLossUndo',
   'TcpExtTCPLostRetransmit',
   'TcpExtTCPMD5Unexpected',
+  'TcpExtTCPMTUPFail',
+  'TcpExtTCPMTUPSuccess',
   'TcpExtTCPMinTTLDrop',
   'TcpExtTCPOFODrop',
   'TcpExtTCPOFOMerge',

@@ -80,6 +80,8 @@ export class Connection extends TcpEntry implements RoomWaiter {
   readonly keepaliveTimer: Timer;
   /** Holds back ACKs of out-of-order data (Linux: `compressed_ack_timer`). */
   readonly compressedAckTimer: Timer;
+  /** Until the next paced segment may go (Linux: `pacing_timer`). */
+  readonly pacingTimer: Timer;
 
   /** The path of the last segment sent, null: none was found. */
   path: NetworkPath | null = null;
@@ -112,6 +114,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
     this.delackTimer = new Timer(clock, () => tcp.onDelackTimer(this));
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
+    this.pacingTimer = new Timer(clock, () => tcp.onPacingTimer(this));
   }
 
   get state(): number {
@@ -158,6 +161,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
     this.clearDelack();
     this.keepaliveTimer.stop();
     this.compressedAckTimer.stop();
+    this.pacingTimer.stop();
   }
 
   roomAvailable(): void {

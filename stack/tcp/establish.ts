@@ -4,6 +4,7 @@ import type { Connection } from './connection.ts';
 import { initialCwnd, updatePacingRate } from './cwnd.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import { rearmRto } from './rearm.ts';
 import { rttSample, updateMinRtt } from './rtt.ts';
 import { expandSndbuf } from './send-space.ts';
@@ -13,6 +14,7 @@ import { initReceiveSpace } from './window.ts';
 /** What both ways of opening do when the connection stands (Linux: `tcp_init_transfer`). */
 export function initTransfer(conn: Connection): void {
   const { tcb, tcp } = conn;
+  initMtuProbing(conn);
   // A SYN that had to be sent twice says that the path is bad (Linux: `tcp_init_transfer`; RFC 6298, section 5.7).
   tcb.sndCwnd = tcb.totalRetrans > 1 && tcb.undoMarker !== 0 ? 1 : initialCwnd(conn);
   tcb.sndSsthresh = TCP_INFINITE_SSTHRESH;

@@ -1,5 +1,6 @@
 import { updateChrono } from './chrono.ts';
 import type { Connection } from './connection.ts';
+import { PACING_UNLIMITED } from './constants.ts';
 import { deliveryRate } from './delivery-rate.ts';
 import { unsentBytes } from './send-space.ts';
 import { TCP_LISTEN } from './tcb.ts';
@@ -52,8 +53,8 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(92, tcb.rcvRttUs / 8, true);
   out.setUint32(96, tcb.rcvqSpace, true);
   out.setUint32(100, tcb.totalRetrans, true);
-  setU64(out, 104, tcb.pacingRate);
-  setU64(out, 112, Number.MAX_SAFE_INTEGER);
+  setRate(out, 104, tcb.pacingRate);
+  setRate(out, 112, tcb.maxPacingRate);
   setU64(out, 120, tcb.bytesAcked);
   setU64(out, 128, tcb.bytesReceived);
   out.setUint32(136, tcb.segsOut, true);
@@ -75,6 +76,16 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(224, tcb.rcvOooPackets, true);
   out.setUint32(228, tcb.sndWnd, true);
   out.setUint32(232, tcb.rcvWnd, true);
+}
+
+/** A rate in bytes a second; none is all ones. */
+function setRate(out: DataView, at: number, rate: number): void {
+  if (rate !== PACING_UNLIMITED) {
+    setU64(out, at, rate);
+    return;
+  }
+  out.setUint32(at, 0xffffffff, true);
+  out.setUint32(at + 4, 0xffffffff, true);
 }
 
 function setU64(out: DataView, at: number, value: number): void {

@@ -29,11 +29,18 @@ export function mtuToMss(conn: Connection, mtu: number): number {
   return mss - (tcb.tcpHeaderLen - TCP_HLEN);
 }
 
-/** Sets the segment size by a path MTU (Linux: `tcp_sync_mss`). */
+/** The packet that `mss` bytes of payload make (Linux: `tcp_mss_to_mtu`). */
+export function mssToMtu(conn: Connection, mss: number): number {
+  return mss + conn.tcb.tcpHeaderLen + conn.network.family.headerLength;
+}
+
+/** Sets the segment size by a path MTU, and by what probes have shown to pass when it is probed for (Linux: `tcp_sync_mss`). */
 export function syncMss(conn: Connection, mtu: number): number {
   const { tcb } = conn;
+  if (tcb.mtupSearchHigh > mtu) tcb.mtupSearchHigh = mtu;
   tcb.pmtuCookie = mtu;
   tcb.mssCache = boundToHalfWindow(tcb, mtuToMss(conn, mtu));
+  if (tcb.mtupEnabled !== 0) tcb.mssCache = Math.min(tcb.mssCache, mtuToMss(conn, tcb.mtupSearchLow));
   return tcb.mssCache;
 }
 

@@ -6,8 +6,10 @@ import { TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.ts';
 import { inCwndReduction } from './cwnd.ts';
 import { adjustPcount, segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';
-import { mustWait, pushFrames, tsoSegs, windowEnd } from './output.ts';
+import { mustWait, pushFrames, tsoSegs } from './output.ts';
+import { pacingHolds } from './pacing.ts';
 import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
+import { windowEnd } from './send-queue.ts';
 import { dropSent } from './sent-queue.ts';
 import { before, distance } from './sequence.ts';
 import { SENDS_DATA, stateIn } from './states.ts';
@@ -20,6 +22,8 @@ import { transmitSegment } from './transmit.ts';
  */
 export function retransmitBytes(conn: Connection, segment: Segment, segs: number): number {
   const { tcb, tcp } = conn;
+  // Whether an MTU probe that is out gets through is not known any more.
+  tcb.mtupProbeSize = 0;
   if (before(segment.seq, tcb.sndUna)) {
     if ((segment.flags & TH_SYN) !== 0) {
       segment.flags &= ~TH_SYN;
@@ -103,6 +107,7 @@ export function retransmitLost(conn: Connection): void {
   let rearm = false;
   let hole = false;
   for (let segment = conn.retransmitHint ?? rtxQueue.head; segment !== null; segment = segment.next) {
+    if (pacingHolds(conn)) break;
     if (!hole) conn.retransmitHint = segment;
     const quota = tcb.sndCwnd - packetsInFlight(tcb);
     if (quota <= 0 || tcb.retransOut >= tcb.lostOut) break;

@@ -37,6 +37,8 @@ const SETTINGS = {
   pacingCaRatio: ['tcp_pacing_ca_ratio', 120, 0, 1000],
   pacingSsRatio: ['tcp_pacing_ss_ratio', 200, 0, 1000],
   pingpongThresh: ['tcp_pingpong_thresh', 1, 1, 255],
+  probeInterval: ['tcp_probe_interval', 600, 0, MOST],
+  probeThreshold: ['tcp_probe_threshold', 8, 0, MOST],
   recovery: ['tcp_recovery', 1, 0, 255],
   reordering: ['tcp_reordering', 3, 0, MOST],
   retransCollapse: ['tcp_retrans_collapse', 1, 0, 255],

@@ -45,9 +45,10 @@ import type { TcpOptions } from '../wire/tcp-options.ts';
 import { close, disconnect, shutdownSend } from './close.ts';
 import { answer, connect } from './connect.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
-import { RCV_SHUTDOWN, RCVBUF_LOCK, SEND_SHUTDOWN, SNDBUF_LOCK } from './constants.ts';
+import { PACING_UNLIMITED, RCV_SHUTDOWN, RCVBUF_LOCK, SEND_SHUTDOWN, SNDBUF_LOCK } from './constants.ts';
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
+import { limitPacingRate } from './pacing.ts';
 import { PortLease } from './ports.ts';
 import { read, readableBytes } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
@@ -555,6 +556,11 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
       Math.min(bytes, this.rcvbufLocked ? this.rcvbuf >> 1 : this.tcp.settings.rmem.max >> 1) || 1;
     this.connection.tcb.rcvlowat = this.rcvlowat;
     return 0;
+  }
+
+  override limitPacing(rate: number): void {
+    super.limitPacing(rate);
+    limitPacingRate(this.connection.tcb, rate === 0xffffffff ? PACING_UNLIMITED : rate);
   }
 
   override memoryInfo(): readonly number[] {

@@ -48,7 +48,7 @@ import { checkSpace } from './send-space.ts';
 import { addTcpSettings, type TcpSettings } from './settings.ts';
 import { SynCookies } from './syncookie.ts';
 import { TCP_CLOSE, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_TIME_WAIT } from './tcb.ts';
-import { onKeepaliveTimer, onRetransmitTimer } from './timers.ts';
+import { onKeepaliveTimer, onPacingTimer, onRetransmitTimer } from './timers.ts';
 import { TimeWait, TW_ACK, TW_RST, TW_SYN } from './timewait.ts';
 
 /** Shorter than its header, or than the header says. */
@@ -315,6 +315,10 @@ export class Tcp implements IpProtocol {
 
   onCompressedAckTimer(conn: Connection): void {
     onCompressedAckTimer(conn);
+  }
+
+  onPacingTimer(conn: Connection): void {
+    onPacingTimer(conn);
   }
 
   /** Counts a change of state (Linux: `tcp_set_state`). */

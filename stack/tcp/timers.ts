@@ -19,10 +19,14 @@ import { segmentBytes, splitSegment } from './fragment.ts';
 import { enterLoss } from './loss.ts';
 import { onReorderingTimeout, sendLossProbe } from './loss-timers.ts';
 import { currentMss } from './mss.ts';
-import { newDataSent, windowEnd } from './output.ts';
-import { retransmitSegment } from './retransmit.ts';
+import { mtuBlackHole } from './mtu-probe.ts';
+import { PUSH_ALL, writeXmit } from './output.ts';
+import { retransmitLost, retransmitSegment } from './retransmit.ts';
+import { newDataSent, windowEnd } from './send-queue.ts';
 import { before } from './sequence.ts';
+import { SENDS_QUEUED, stateIn } from './states.ts';
 import {
+  packetsInFlight,
   TCP_CA_DISORDER,
   TCP_CA_LOSS,
   TCP_CA_RECOVERY,
@@ -55,6 +59,15 @@ export function onRetransmitTimer(conn: Connection): void {
       break;
   }
   if (!conn.destroyed) conn.account();
+}
+
+/** The next paced segment's time has come (Linux: `tcp_pace_kick`, `tcp_tsq_write`). */
+export function onPacingTimer(conn: Connection): void {
+  const { tcb } = conn;
+  if (!stateIn(tcb.state, SENDS_QUEUED)) return;
+  if (tcb.lostOut > tcb.retransOut && tcb.sndCwnd > packetsInFlight(tcb)) retransmitLost(conn);
+  writeXmit(conn, currentMss(conn), tcb.nonagle, PUSH_ALL);
+  conn.account();
 }
 
 /** Linux: `tcp_retransmit_timer`. */
@@ -137,6 +150,7 @@ function writeTimedOut(conn: Connection): boolean {
       expired = (tcp.tsClock(tcp.nowUs()) - tcb.retransStampMs) >>> 0 >= tcb.userTimeoutMs;
     expired ||= tcb.retransmits >= most;
   } else {
+    if (retransmitsTimedOut(conn, settings.retries1.value, 0)) mtuBlackHole(conn);
     let most: number = settings.retries2.value;
     if (tcb.orphaned !== 0) {
       const alive = tcb.rtoMs < settings.rtoMaxMs.value;

@@ -209,8 +209,8 @@ export function adjustReceiveSpace(conn: Connection): void {
   tcb.rcvqSpaceTimeUs = now;
 }
 
-/** Linux: `tcp_rcvbuf_grow`. */
-function growReceiveBuffer(conn: Connection, copied: number): void {
+/** The application takes `copied` bytes in a round trip: the buffer is to hold what comes meanwhile (Linux: `tcp_rcvbuf_grow`). */
+export function growReceiveBuffer(conn: Connection, copied: number): void {
   const { tcb, tcp } = conn;
   const before = Math.max(tcb.rcvqSpace, 1);
   tcb.rcvqSpace = copied;

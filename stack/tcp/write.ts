@@ -2,7 +2,7 @@ import { EAGAIN, EFAULT, EPIPE } from '../../device/errno.ts';
 import { MSG_EOR, MSG_MORE, MSG_OOB } from '../socket/abi.ts';
 import { iovLength } from '../socket/iov.ts';
 import { TH_ACK, TH_PSH } from '../wire/tcp.ts';
-import { startBusy, startSndbufLimited } from './chrono.ts';
+import { startBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { NAGLE_CORK, NAGLE_PUSH, SEND_SHUTDOWN } from './constants.ts';
 import { checkIdle } from './cwnd.ts';
@@ -135,7 +135,6 @@ function appendTo(
 function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
   if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.wantsSpace = true;
-  startSndbufLimited(conn);
   conn.tcp.whenPages(conn);
 }
 
