@@ -23,6 +23,7 @@ import { IP_DESTINATION, IP_SOURCE, IP_TOS, IP_TTL, IPPROTO_TCP } from '../wire/
 import { TCP_HLEN, TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import { hasSignature } from '../wire/tcp-options.ts';
 import { onCompressedAckTimer, onDelackTimer, retryAckLater } from './ack-policy.ts';
+import { receiveForRequest } from './check-request.ts';
 import { shutdownSend } from './close.ts';
 import { CONGESTION_NAMES, createCongestion } from './congestion/index.ts';
 import type { Connection } from './connection.ts';
@@ -219,8 +220,7 @@ export class Tcp implements IpProtocol {
         return;
       }
       if (entry.kind === ENTRY_REQUEST) {
-        const request = entry as Request;
-        request.listener.receiveForRequest(request, packet, incoming);
+        receiveForRequest(entry as Request, packet, incoming);
         return;
       }
       const timeWait = entry as TimeWait;
