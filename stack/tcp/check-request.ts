@@ -3,8 +3,13 @@ import { MIB } from '../counters.ts';
 import { TCP_HLEN, TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
 import { openChild } from './child.ts';
+import type { Connection } from './connection.ts';
+import { resetReceived } from './done.ts';
+import { sendAgain } from './fastopen-handshake.ts';
+import { leaveFastOpenQueue } from './fastopen-queue.ts';
 import type { Incoming } from './incoming.ts';
 import { DROP_TCP_LISTEN, DROP_TCP_LISTEN_OVERFLOW, DROP_TCP_NO_PATH } from './listen-drops.ts';
+import type { Listener } from './listener.ts';
 import { replyReset } from './reply.ts';
 import type { Request } from './request.ts';
 import { after, before } from './sequence.ts';
@@ -12,10 +17,31 @@ import { acknowledgeRequest, resendSynAck } from './syn-ack.ts';
 
 const options = new TcpOptions();
 
-/** Takes a segment of a request, with its ownership (Linux: `tcp_check_req`). */
+/** Takes a segment of a request, with its ownership. */
 export function receiveForRequest(request: Request, packet: Packet, incoming: Incoming): void {
-  const { listener } = request;
-  const { tcp, network } = listener;
+  if (!checkRequest(request, packet, incoming, null)) return;
+  const listener = request.listener!;
+  if (request.timeouts < listener.template.tcb.deferAccept && incoming.endSeq === request.rcvNxt) {
+    const { tcp } = listener;
+    request.acked = true;
+    tcp.mib.add(MIB.TcpExtTCPDeferAcceptDrop);
+    tcp.drop(packet, DROP_TCP_LISTEN);
+    return;
+  }
+  completeRequest(listener, request, packet, incoming);
+}
+
+/**
+ * Whether a segment answers a SYN-ACK as it must; if not, it was answered and dropped (Linux: `tcp_check_req`). `conn`: the connection
+ * that the request is already, null: there is none.
+ */
+export function checkRequest(
+  request: Request,
+  packet: Packet,
+  incoming: Incoming,
+  conn: Connection | null,
+): boolean {
+  const { tcp, network, rcvNxt } = request;
   const { flags, seq, ack } = incoming;
   let old = false;
   options.reset();
@@ -31,54 +57,58 @@ export function receiveForRequest(request: Request, packet: Packet, incoming: In
   }
   const control = flags & (TH_RST | TH_SYN | TH_ACK);
   if (seq === request.irs && control === TH_SYN && !old) {
-    if (!limited(request, MIB.TcpExtTCPACKSkippedSynRecv)) resendSynAck(request);
-    tcp.drop(packet, DROP_TCP_LISTEN);
-    return;
+    if (!limited(request, MIB.TcpExtTCPACKSkippedSynRecv)) {
+      if (conn === null) resendSynAck(request);
+      else sendAgain(conn, request);
+    }
+    return dropped(request, packet);
   }
-  if ((flags & TH_ACK) !== 0 && ack !== (request.iss + 1) >>> 0) {
+  if (conn === null && (flags & TH_ACK) !== 0 && ack !== (request.iss + 1) >>> 0) {
     replyReset(tcp, network, packet, incoming);
-    tcp.drop(packet, DROP_TCP_LISTEN);
-    return;
+    return dropped(request, packet);
   }
-  const next = (request.irs + 1) >>> 0;
-  const limit = (next + request.rcvWnd) >>> 0;
+  const limit = (rcvNxt + request.rcvWnd) >>> 0;
   const acceptable =
-    seq === next ||
-    (after(incoming.endSeq, next) && before(seq, limit)) ||
+    seq === rcvNxt ||
+    (after(incoming.endSeq, rcvNxt) && before(seq, limit)) ||
     (seq === limit && seq === incoming.endSeq);
   if (old || !acceptable) {
     if ((flags & TH_RST) === 0 && !limited(request, MIB.TcpExtTCPACKSkippedSynRecv))
       acknowledgeRequest(request);
     if (old) tcp.mib.add(MIB.TcpExtPAWSEstab);
-    tcp.drop(packet, DROP_TCP_LISTEN);
-    return;
+    return dropped(request, packet);
   }
-  if (options.sawTimestamp !== 0 && !after(seq, next)) request.tsRecent = options.tsval;
+  if (options.sawTimestamp !== 0 && !after(seq, rcvNxt)) request.tsRecent = options.tsval;
   const syn = seq === request.irs ? 0 : flags & TH_SYN;
   if ((flags & TH_RST) !== 0 || syn !== 0) {
     tcp.mib.add(MIB.TcpAttemptFails);
-    tcp.mib.add(MIB.TcpExtEmbryonicRsts);
-    if ((flags & TH_RST) === 0) replyReset(tcp, network, packet, incoming);
-    listener.removeRequest(request);
-    tcp.drop(packet, DROP_TCP_LISTEN);
-    return;
+    if ((flags & TH_RST) === 0) {
+      replyReset(tcp, network, packet, incoming);
+    } else if (conn !== null) {
+      leaveFastOpenQueue(conn, true);
+      resetReceived(conn);
+    }
+    if (conn === null) {
+      tcp.mib.add(MIB.TcpExtEmbryonicRsts);
+      request.listener!.removeRequest(request);
+    }
+    return dropped(request, packet);
   }
-  if ((flags & TH_ACK) === 0) {
-    tcp.drop(packet, DROP_TCP_LISTEN);
-    return;
-  }
-  if (request.timeouts < listener.template.tcb.deferAccept && incoming.endSeq === next) {
-    request.acked = true;
-    tcp.mib.add(MIB.TcpExtTCPDeferAcceptDrop);
-    tcp.drop(packet, DROP_TCP_LISTEN);
-    return;
-  }
-  completeRequest(request, packet, incoming);
+  return (flags & TH_ACK) !== 0 || dropped(request, packet);
+}
+
+function dropped(request: Request, packet: Packet): false {
+  request.tcp.drop(packet, DROP_TCP_LISTEN);
+  return false;
 }
 
 /** The handshake is over: makes the connection, if the accept queue takes it. */
-export function completeRequest(request: Request, packet: Packet, incoming: Incoming): void {
-  const { listener } = request;
+export function completeRequest(
+  listener: Listener,
+  request: Request,
+  packet: Packet,
+  incoming: Incoming,
+): void {
   const { tcp, network } = listener;
   if (listener.acceptFull) {
     tcp.mib.add(MIB.TcpExtListenOverflows);
@@ -105,7 +135,7 @@ export function completeRequest(request: Request, packet: Packet, incoming: Inco
 
 /** Linux: `tcp_oow_rate_limited`. */
 function limited(request: Request, counter: number): boolean {
-  const { tcp } = request.listener;
+  const { tcp } = request;
   const now = tcp.now();
   if (request.lastOowAckMs !== 0 && now - request.lastOowAckMs < tcp.settings.invalidRatelimitMs.value) {
     tcp.mib.add(counter);

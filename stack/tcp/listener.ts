@@ -5,6 +5,7 @@ import { TH_ACK, TH_FIN, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import type { Connection } from './connection.ts';
 import { TIMEOUT_INIT_MS } from './constants.ts';
 import { destroy } from './done.ts';
+import { FastOpenQueue } from './fastopen-queue.ts';
 import type { Incoming } from './incoming.ts';
 import { receiveSegment } from './input.ts';
 import { DROP_TCP_LISTEN } from './listen-drops.ts';
@@ -41,6 +42,7 @@ export class Listener {
   /** Connections that wait to be accepted, oldest first. */
   readonly accepting: Connection[] = [];
   closed = false;
+  readonly fastOpen: FastOpenQueue = new FastOpenQueue();
   readonly #requests = new Set<Request>();
   #children: PortLease | null = null;
 
@@ -138,6 +140,16 @@ export class Listener {
   /** Puts a new connection into the accept queue and gives it the segment that ended the handshake. */
   hand(conn: Connection, packet: Packet, incoming: Incoming): void {
     const { tcp } = this;
+    this.enqueue(conn);
+    if (!receiveSegment(conn, packet, incoming)) {
+      replyReset(tcp, this.network, packet, incoming);
+      tcp.drop(packet, DROP_TCP_LISTEN);
+    }
+  }
+
+  /** Puts a new connection into the accept queue. */
+  enqueue(conn: Connection): void {
+    const { tcp } = this;
     if (this.#children === null || this.#children.users === 0)
       this.#children = new PortLease(tcp.ports, this.lease, this.localPort, false);
     else this.#children.retain();
@@ -147,11 +159,8 @@ export class Listener {
     this.accepting.push(conn);
     tcp.hash(conn);
     tcp.mib.add(MIB.TcpPassiveOpens);
-    if (!receiveSegment(conn, packet, incoming)) {
-      replyReset(tcp, this.network, packet, incoming);
-      tcp.drop(packet, DROP_TCP_LISTEN);
-    }
-    if (conn.tcb.keepOpen !== 0 && !conn.destroyed) conn.keepaliveTimer.start(conn.tcb.keepaliveTimeMs);
+    conn.account();
+    if (conn.tcb.keepOpen !== 0) conn.keepaliveTimer.start(conn.tcb.keepaliveTimeMs);
     this.owner?.notify(READABLE);
   }
 

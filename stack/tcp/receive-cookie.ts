@@ -5,7 +5,7 @@ import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
 import { completeRequest } from './check-request.ts';
 import type { Incoming } from './incoming.ts';
 import type { Listener } from './listener.ts';
-import { openReceiveWindow } from './receive-syn.ts';
+import { addressRequest, openReceiveWindow } from './receive-syn.ts';
 import { Request } from './request.ts';
 import { cookieEcn, cookieSack, cookieWscale } from './syncookie.ts';
 
@@ -13,7 +13,7 @@ const options = new TcpOptions();
 
 /** The ACK of a handshake that was answered with a cookie (Linux: `cookie_v4_check`); false: it is none. */
 export function receiveCookie(listener: Listener, packet: Packet, incoming: Incoming): boolean {
-  const { tcp, network, template } = listener;
+  const { tcp, network } = listener;
   if (tcp.settings.syncookies.value === 0 || (incoming.flags & TH_RST) !== 0) return false;
   const mss = tcp.cookies.check(incoming, tcp.now());
   if (mss === 0) {
@@ -21,18 +21,12 @@ export function receiveCookie(listener: Listener, packet: Packet, incoming: Inco
     return false;
   }
   tcp.mib.add(MIB.TcpExtSyncookiesRecv);
-  const request = new Request(listener);
+  const request = new Request(tcp, network, listener);
   parseTcpOptions(packet.pool.view, incoming.at + TCP_HLEN, incoming.headerLength - TCP_HLEN, false, options);
   const stamped = options.sawTimestamp !== 0 && options.tsecr !== 0;
-  request.local = incoming.local;
-  request.localPort = incoming.localPort;
-  request.remote = incoming.remote;
-  request.remotePort = incoming.remotePort;
-  request.boundIfindex = listener.boundIfindex;
-  request.irs = (incoming.seq - 1) >>> 0;
+  addressRequest(listener, request, incoming, (incoming.seq - 1) >>> 0);
   request.iss = (incoming.ack - 1) >>> 0;
   request.mss = mss;
-  request.tos = template.tcb.tos;
   request.tsOffset = stamped ? tcp.timestampOffset(incoming.local, incoming.remote) : 0;
   if (stamped) {
     const echoed = (options.tsecr - request.tsOffset) >>> 0;
@@ -46,7 +40,7 @@ export function receiveCookie(listener: Listener, packet: Packet, incoming: Inco
   }
   const path = network.route(incoming.local, incoming.remote, listener.boundIfindex, 0);
   if (typeof path === 'number') return false;
-  openReceiveWindow(request, path);
-  completeRequest(request, packet, incoming);
+  openReceiveWindow(listener, request, path);
+  completeRequest(listener, request, packet, incoming);
   return true;
 }

@@ -4,6 +4,7 @@ import { TCP_HLEN } from '../wire/tcp.ts';
 import { parseTcpOptions, TCP_MAX_WSCALE, TCPOLEN_TSTAMP_ALIGNED, TcpOptions } from '../wire/tcp-options.ts';
 import { RCVBUF_LOCK } from './constants.ts';
 import { grantsEcn } from './ecn.ts';
+import { takeSynData, tryFastOpen } from './fastopen-server.ts';
 import type { Incoming } from './incoming.ts';
 import { DROP_TCP_LISTEN_OVERFLOW, DROP_TCP_NO_PATH, DROP_TCP_SYN_QUEUE } from './listen-drops.ts';
 import type { Listener } from './listener.ts';
@@ -46,23 +47,39 @@ export function receiveSyn(
     listener.refuse(packet, typeof path === 'number' ? DROP_TCP_NO_PATH : DROP_TCP_SYN_QUEUE);
     return;
   }
-  const request = new Request(listener);
-  fillRequest(request, packet, incoming, cookie);
-  openReceiveWindow(request, path);
+  const request = new Request(tcp, network, listener);
+  fillRequest(listener, request, packet, incoming, cookie);
+  openReceiveWindow(listener, request, path);
   if (cookie) {
     request.iss = tcp.cookies.make(incoming, request.mss, tcp.now());
     mib.add(MIB.TcpExtSyncookiesSent);
   } else {
     request.iss = timeWaitIsn !== 0 ? timeWaitIsn : tcp.secrets.initialSequence(request);
+    const conn = tryFastOpen(request, incoming, options.fastOpen);
+    if (conn !== null) {
+      takeSynData(conn, packet, incoming);
+      request.rcvNxt = conn.tcb.rcvNxt;
+      conn.tcb.rcvWup = request.rcvNxt;
+      sendSynAck(request, path, false, options.fastOpen);
+      conn.synAckSentUs = request.sentUs;
+      listener.enqueue(conn);
+      return;
+    }
     listener.addRequest(request);
   }
-  sendSynAck(request, path, cookie);
+  sendSynAck(request, path, cookie, cookie ? null : options.fastOpen);
   packet.release();
 }
 
 /** What a SYN says (Linux: `tcp_openreq_init`). */
-function fillRequest(request: Request, packet: Packet, incoming: Incoming, cookie: boolean): void {
-  const { tcp, template, boundIfindex } = request.listener;
+function fillRequest(
+  listener: Listener,
+  request: Request,
+  packet: Packet,
+  incoming: Incoming,
+  cookie: boolean,
+): void {
+  const { tcp, template } = listener;
   const { settings } = tcp;
   parseTcpOptions(packet.pool.view, incoming.at + TCP_HLEN, incoming.headerLength - TCP_HLEN, true, options);
   const userMss = template.tcb.userMss;
@@ -77,19 +94,28 @@ function fillRequest(request: Request, packet: Packet, incoming: Incoming, cooki
   request.sackOk = others && options.sackPermitted !== 0 && settings.sack.value !== 0 ? 1 : 0;
   request.wscaleOk = others && options.windowScale >= 0 && settings.windowScaling.value !== 0 ? 1 : 0;
   request.sndWscale = request.wscaleOk !== 0 ? Math.min(options.windowScale, TCP_MAX_WSCALE) : 0;
+  addressRequest(listener, request, incoming, incoming.seq);
+  request.tsOffset = stamped ? tcp.timestampOffset(incoming.local, incoming.remote) : 0;
+}
+
+/** Where a request is from, and how it is answered. `irs`: the number of its SYN. */
+export function addressRequest(listener: Listener, request: Request, incoming: Incoming, irs: number): void {
+  const { tcb } = listener.template;
   request.local = incoming.local;
   request.localPort = incoming.localPort;
   request.remote = incoming.remote;
   request.remotePort = incoming.remotePort;
-  request.boundIfindex = boundIfindex;
-  request.irs = incoming.seq;
-  request.tos = template.tcb.tos;
-  request.tsOffset = stamped ? tcp.timestampOffset(incoming.local, incoming.remote) : 0;
+  request.boundIfindex = listener.boundIfindex;
+  request.irs = irs;
+  request.rcvNxt = (irs + 1) >>> 0;
+  request.tos = tcb.tos;
+  request.ttl = tcb.ttl;
+  request.dontFragment = tcb.pmtuDiscover !== 0 ? 1 : 0;
 }
 
 /** The window that a connection begins with (Linux: `tcp_openreq_init_rwin`). */
-export function openReceiveWindow(request: Request, path: NetworkPath): void {
-  const { tcp, template, network } = request.listener;
+export function openReceiveWindow(listener: Listener, request: Request, path: NetworkPath): void {
+  const { tcp, template, network } = listener;
   const { settings } = tcp;
   const { tcb } = template;
   const metrics = network.metrics(path);

@@ -1,15 +1,30 @@
 import { MIB } from '../counters.ts';
+import type { FastOpenOption } from '../wire/fastopen-option.ts';
 import { TH_ACK, TH_ECE, TH_SYN } from '../wire/tcp.ts';
-import { OPTION_MSS, OPTION_SACK_ADVERTISE, OPTION_TS, OPTION_WSCALE } from '../wire/tcp-options.ts';
+import {
+  addFastOpenOption,
+  OPTION_MSS,
+  OPTION_SACK_ADVERTISE,
+  OPTION_TS,
+  OPTION_WSCALE,
+} from '../wire/tcp-options.ts';
 import type { NetworkPath } from './network.ts';
 import { Reply, sendReply } from './reply.ts';
 import type { Request } from './request.ts';
 
 const reply = new Reply();
 
-/** Answers a SYN; 0 or a negated errno (Linux: `tcp_v4_send_synack`). */
-export function sendSynAck(request: Request, path: NetworkPath | null, cookie: boolean): number {
-  const { tcp, network } = request.listener;
+/**
+ * Answers a SYN; 0 or a negated errno (Linux: `tcp_v4_send_synack`). `path`: null to look for one; `cookie`: nothing is remembered of
+ * it; `fastOpen`: a cookie for Fast Open, null for none.
+ */
+export function sendSynAck(
+  request: Request,
+  path: NetworkPath | null,
+  cookie: boolean,
+  fastOpen: Readonly<FastOpenOption> | null,
+): number {
+  const { tcp, network } = request;
   address(request);
   reply.seq = request.iss;
   reply.flags = TH_SYN | TH_ACK | (request.ecnOk !== 0 ? TH_ECE : 0);
@@ -37,27 +52,27 @@ export function sendSynAck(request: Request, path: NetworkPath | null, cookie: b
     out.tsval = (stamp + request.tsOffset) >>> 0;
     out.tsecr = request.tsRecent;
   }
+  if (fastOpen !== null) addFastOpenOption(out, fastOpen);
   request.sentUs = tcp.nowUs();
   return sendReply(tcp, network, reply, path);
 }
 
 function address(request: Request): void {
-  const { template } = request.listener;
   reply.local = request.local;
   reply.localPort = request.localPort;
   reply.remote = request.remote;
   reply.remotePort = request.remotePort;
-  reply.ack = (request.irs + 1) >>> 0;
+  reply.ack = request.rcvNxt;
   reply.tos = request.tos;
-  reply.ttl = template.tcb.ttl;
+  reply.ttl = request.ttl;
   reply.ifindex = request.boundIfindex;
-  reply.dontFragment = template.tcb.pmtuDiscover !== 0;
+  reply.dontFragment = request.dontFragment !== 0;
 }
 
 /** Answers a SYN again; false: it could not be sent (Linux: `inet_rtx_syn_ack`). */
 export function resendSynAck(request: Request): boolean {
-  const { tcp } = request.listener;
-  const sent = sendSynAck(request, null, false) >= 0;
+  const { tcp } = request;
+  const sent = sendSynAck(request, null, false, null) >= 0;
   if (sent) {
     request.retransmits++;
     tcp.mib.add(MIB.TcpRetransSegs);
@@ -68,7 +83,7 @@ export function resendSynAck(request: Request): boolean {
 
 /** Acknowledges for a connection that is not made yet (Linux: `tcp_v4_reqsk_send_ack`). */
 export function acknowledgeRequest(request: Request): void {
-  const { tcp, network } = request.listener;
+  const { tcp, network } = request;
   address(request);
   reply.seq = (request.iss + 1) >>> 0;
   reply.flags = TH_ACK;

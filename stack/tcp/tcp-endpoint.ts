@@ -23,6 +23,8 @@ import { close, disconnect } from './close.ts';
 import { answer, connect } from './connect.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import { RCVBUF_LOCK, SNDBUF_LOCK } from './constants.ts';
+import { TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
+import { allowFastOpen } from './fastopen-sockopt.ts';
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
 import { PortLease } from './ports.ts';
@@ -192,7 +194,15 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
       return -EADDRINUSE;
     }
     this.apply();
-    this.connection.tcb.state = TCP_LISTEN;
+    const { tcb } = this.connection;
+    const { fastOpen } = tcp;
+    if (
+      fastOpen.allows(TFO_SERVER_WO_SOCKOPT1) &&
+      fastOpen.allows(TFO_SERVER_ENABLE) &&
+      tcb.fastopenMax === 0
+    )
+      allowFastOpen(this.connection, backlog);
+    tcb.state = TCP_LISTEN;
     const made = new Listener(tcp, this.connection, lease);
     made.owner = this;
     made.backlog = backlog;
@@ -322,6 +332,10 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     close(old);
     fresh.tcb.nonagle = old.tcb.nonagle;
     fresh.tcb.userMss = old.tcb.userMss;
+    fresh.tcb.fastopenMax = old.tcb.fastopenMax;
+    fresh.tcb.fastopenConnect = old.tcb.fastopenConnect;
+    fresh.tcb.fastopenNoCookie = old.tcb.fastopenNoCookie;
+    fresh.fastOpenKeys = old.fastOpenKeys;
     this.connection = fresh;
   }
 

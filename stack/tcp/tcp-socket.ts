@@ -22,6 +22,7 @@ import { type Message, putControlInt } from '../socket/message.ts';
 import type { Socket } from '../socket/socket.ts';
 import { close, shutdownSend } from './close.ts';
 import { RCV_SHUTDOWN, SEND_SHUTDOWN } from './constants.ts';
+import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { read, readableBytes } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
@@ -45,7 +46,7 @@ export class TcpSocket extends TcpEndpoint {
     let mask = 0;
     if (tcb.shutdown === (RCV_SHUTDOWN | SEND_SHUTDOWN) || tcb.state === TCP_CLOSE) mask |= POLLHUP;
     if ((tcb.shutdown & RCV_SHUTDOWN) !== 0) mask |= READABLE | POLLRDHUP;
-    if (!stateIn(tcb.state, OPENING)) {
+    if (!stateIn(tcb.state, OPENING) || isPassiveFastOpen(connection)) {
       if (connection.receiveQueue.bytes >= tcb.rcvlowat) mask |= READABLE;
       if ((tcb.shutdown & SEND_SHUTDOWN) !== 0 || isWritable(connection)) mask |= WRITABLE;
       else connection.wantsSpace = true;
