@@ -1,15 +1,18 @@
 import { Timer } from '../../device/clock/timer.ts';
 import type { RoomWaiter } from '../../device/netdevice/transmit-room.ts';
+import type { FastOpenOption } from '../wire/fastopen-option.ts';
 import type { Congestion } from './congestion/congestion.ts';
 import { Reno } from './congestion/reno.ts';
 import { DELACK_MAX_MS, RCV_SHUTDOWN, SEGMENT_OVERHEAD } from './constants.ts';
 import { ENTRY_CONNECTION, TcpEntry } from './entry.ts';
+import type { FastOpenKeys } from './fastopen-cookie.ts';
 import type { Listener } from './listener.ts';
 import type { NetworkPath, TcpNetwork } from './network.ts';
 import { OutOfOrderQueue } from './out-of-order.ts';
 import type { PortLease } from './ports.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { ReceiverSack } from './receiver-sack.ts';
+import type { Request } from './request.ts';
 import type { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { SendBuffer } from './send-buffer.ts';
@@ -52,6 +55,12 @@ export class Connection extends TcpEntry implements RoomWaiter {
   countedOrphan = false;
   /** What is left of a connection with the same ends, whose place it takes. */
   reuses: TimeWait | null = null;
+  /** The request that it is still, opened by a SYN's data before the handshake ends (Linux: `fastopen_rsk`). */
+  request: Request | null = null;
+  /** Its own secret for Fast Open cookies (`TCP_FASTOPEN_KEY`), null: the stack's. */
+  fastOpenKeys: FastOpenKeys | null = null;
+  /** What the SYN that is about to be sent says of Fast Open, null: nothing. */
+  synOption: FastOpenOption | null = null;
   /** It answers a SYN that was meant for whoever is there, so that its own is no offer. */
   answers = false;
   /** Segments with a lower TTL are dropped (IP_MINTTL). */
@@ -114,7 +123,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
     this.delackTimer = new Timer(clock, () => tcp.onDelackTimer(this));
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
-    this.pacingTimer = new Timer(clock, () => tcp.onPacingTimer(this));
+    this.pacingTimer = new Timer(clock, () => tcp.sendQueued(this));
   }
 
   get state(): number {
@@ -165,7 +174,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
   }
 
   roomAvailable(): void {
-    this.tcp.onRoom(this);
+    this.tcp.sendQueued(this);
   }
 
   /** Takes a segment that is in no list back to the free ones. */

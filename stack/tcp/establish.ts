@@ -2,6 +2,7 @@ import { POLLOUT, POLLWRNORM } from '../socket/abi.ts';
 import { TCPOLEN_TSTAMP_ALIGNED } from '../wire/tcp-options.ts';
 import type { Connection } from './connection.ts';
 import { initialCwnd, updatePacingRate } from './cwnd.ts';
+import { endFastOpenHandshake } from './fastopen-handshake.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss } from './mss.ts';
 import { initMtuProbing } from './mtu-probe.ts';
@@ -43,11 +44,15 @@ export function establish(conn: Connection, incoming: Incoming): void {
     updateMinRtt(conn, tcp.nowUs() - conn.synAckSentUs);
     rttSample(conn, tcp.nowUs() - conn.synAckSentUs);
   }
-  undoSpuriousSyn(conn);
-  tcb.retransStampMs = 0;
   tcb.delivered++;
-  initTransfer(conn);
-  tcb.copiedSeq = tcb.rcvNxt;
+  if (conn.request !== null) {
+    endFastOpenHandshake(conn);
+  } else {
+    undoSpuriousSyn(conn);
+    tcb.retransStampMs = 0;
+    initTransfer(conn);
+    tcb.copiedSeq = tcb.rcvNxt;
+  }
   conn.setState(TCP_ESTABLISHED);
   tcb.sndUna = incoming.ack;
   tcb.sndWnd = incoming.window * 2 ** tcb.sndWscale;

@@ -12,6 +12,7 @@ const OPT_TIMESTAMPS = 1;
 const OPT_SACK = 2;
 const OPT_WSCALE = 4;
 const OPT_ECN = 8;
+const OPT_SYN_DATA = 32;
 
 /** Writes `struct tcp_info` as it stands in memory on x86-64 (Linux: `tcp_get_info`); unknown numbers are 0. */
 export function writeTcpInfo(conn: Connection, out: DataView): void {
@@ -27,10 +28,11 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
     (tcb.tstampOk !== 0 ? OPT_TIMESTAMPS : 0) |
     (tcb.sackOk !== 0 ? OPT_SACK : 0) |
     (tcb.wscaleOk !== 0 ? OPT_WSCALE : 0) |
-    (tcb.ecnFlags !== 0 ? OPT_ECN : 0);
+    (tcb.ecnFlags !== 0 ? OPT_ECN : 0) |
+    (tcb.synDataAcked !== 0 ? OPT_SYN_DATA : 0);
   out.setUint8(5, options);
   out.setUint8(6, tcb.sndWscale | (tcb.rcvWscale << 4));
-  out.setUint8(7, tcb.rateAppLimited);
+  out.setUint8(7, tcb.rateAppLimited | (tcb.fastopenClientFail << 1));
   out.setUint32(8, tcb.rtoMs * 1000, true);
   out.setUint32(12, tcb.ackAtoMs * 1000, true);
   out.setUint32(16, tcb.mssCache, true);

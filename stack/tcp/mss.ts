@@ -1,5 +1,6 @@
 import { TCP_HLEN } from '../wire/tcp.ts';
 import {
+  MAX_TCP_OPTION_SPACE,
   TCPOLEN_SACK_BASE_ALIGNED,
   TCPOLEN_SACK_PERBLOCK,
   TCPOLEN_TSTAMP_ALIGNED,
@@ -9,8 +10,6 @@ import { GSO_MAX_SEGS, GSO_MAX_SIZE, MAX_TCP_HEADER, MSS_DEFAULT } from './const
 import type { NetworkPath } from './network.ts';
 import type { Tcb } from './tcb.ts';
 
-/** Bytes that TCP options may take. */
-const OPTION_SPACE = 40;
 /** The least packet that every IPv4 link takes; no window makes segments smaller (Linux: `tcp_bound_to_half_wnd`). */
 const LEAST_PACKET = 68;
 
@@ -57,7 +56,7 @@ export function establishedOptionsLength(conn: Connection): number {
 export function sackBlocksThatFit(conn: Connection, used: number): number {
   const blocks = conn.receiverSack.reported;
   if (blocks === 0) return 0;
-  const room = OPTION_SPACE - used;
+  const room = MAX_TCP_OPTION_SPACE - used;
   return Math.min(blocks, Math.floor((room - TCPOLEN_SACK_BASE_ALIGNED) / TCPOLEN_SACK_PERBLOCK));
 }
 

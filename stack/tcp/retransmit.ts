@@ -12,7 +12,7 @@ import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from '
 import { windowEnd } from './send-queue.ts';
 import { dropSent } from './sent-queue.ts';
 import { before, distance } from './sequence.ts';
-import { SENDS_DATA, stateIn } from './states.ts';
+import { SENDS_QUEUED, stateIn } from './states.ts';
 import { packetsInFlight, TCP_CA_LOSS } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
 
@@ -126,10 +126,14 @@ export function retransmitLost(conn: Connection): void {
   if (rearm) conn.armRetransmit(TIME_RETRANS, tcb.rtoMs);
 }
 
-/** The device can take more: goes on where {@link mustWait} stopped (Linux: `tcp_tsq_write`). */
-export function sendIntoRoom(conn: Connection): void {
+/**
+ * Goes on where it had to wait: the device can take more, or the next paced segment's time has come (Linux: `tcp_tsq_write`,
+ * `tcp_pace_kick`).
+ */
+export function sendQueued(conn: Connection): void {
   const { tcb } = conn;
-  if (!stateIn(tcb.state, SENDS_DATA)) return;
+  if (!stateIn(tcb.state, SENDS_QUEUED)) return;
   if (tcb.lostOut > tcb.retransOut && packetsInFlight(tcb) < tcb.sndCwnd) retransmitLost(conn);
   pushFrames(conn);
+  conn.account();
 }

@@ -15,6 +15,8 @@ const SETTINGS = {
   earlyRetrans: ['tcp_early_retrans', 3, 0, 4],
   ecn: ['tcp_ecn', 2, 0, 5],
   ecnFallback: ['tcp_ecn_fallback', 1, 0, 1],
+  fastopen: ['tcp_fastopen', 1, 0, MOST],
+  fastopenBlackholeTimeoutSec: ['tcp_fastopen_blackhole_timeout_sec', 0, 0, MOST],
   finTimeout: ['tcp_fin_timeout', 60, 0, MOST],
   frto: ['tcp_frto', 2, 0, 255],
   invalidRatelimitMs: ['tcp_invalid_ratelimit', 500, 0, MOST],

@@ -269,6 +269,24 @@ export class Tcb {
   notsentLowat = 0;
   nonagle = 0;
 
+  // --- Fast Open (RFC 7413)
+  /** Our SYN had the option (Linux: `syn_fastopen`), the experimental one; it had data; the data of a SYN was accepted. */
+  synFastopen = 0;
+  synFastopenExp = 0;
+  synData = 0;
+  synDataAcked = 0;
+  /** It tries Fast Open for the first time after it was given up for a while (Linux: `syn_fastopen_ch`). */
+  synFastopenCh = 0;
+  /** `TCP_FASTOPEN`: the most handshakes of a listener that data in a SYN may open. */
+  fastopenMax = 0;
+  /** `TCP_FASTOPEN_CONNECT`, `TCP_FASTOPEN_NO_COOKIE`. */
+  fastopenConnect = 0;
+  fastopenNoCookie = 0;
+  /** Its connect waits for the first data (Linux: `INET_FLAGS_DEFER_CONNECT`). */
+  deferConnect = 0;
+  /** `TFO_*`: why Fast Open was not had. */
+  fastopenClientFail = 0;
+
   // --- ECN (RFC 3168)
   ecnFlags = 0;
 

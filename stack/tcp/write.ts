@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 import { NAGLE_CORK, NAGLE_PUSH, SEND_SHUTDOWN } from './constants.ts';
 import { checkIdle } from './cwnd.ts';
 import { checkAppLimited } from './delivery-rate.ts';
+import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { segmentBytes } from './fragment.ts';
 import { currentMss, sizeGoal } from './mss.ts';
 import { forcedPush, markPush, pushOne, pushPending } from './output.ts';
@@ -23,7 +24,7 @@ export function write(conn: Connection, iov: readonly (Uint8Array | null)[], fla
   const { tcb } = conn;
   const total = iovLength(iov);
   if (total < 0) return -EFAULT;
-  if (!stateIn(tcb.state, CAN_SEND)) {
+  if (!stateIn(tcb.state, CAN_SEND) && !isPassiveFastOpen(conn)) {
     if (tcb.error !== 0) return takeError(conn);
     return tcb.state === TCP_SYN_SENT || tcb.state === TCP_SYN_RECV ? -EAGAIN : -EPIPE;
   }
