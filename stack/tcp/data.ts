@@ -242,7 +242,7 @@ function prune(conn: Connection, packet: Packet, seq: number): boolean {
   const used = conn.receiveMemory;
   if (used === 0) return false;
   tcp.mib.add(MIB.TcpExtPruneCalled);
-  if (!canIngest(conn, packet)) clampWindow(conn);
+  if (!canIngest(conn, packet)) clampWindow(conn, packet);
   else if (tcp.memory.pressure) clampSsthresh(tcb);
   if (fits(conn, packet)) return true;
   pruneOutOfOrder(conn, packet, seq);
@@ -256,12 +256,15 @@ function fits(conn: Connection, packet: Packet): boolean {
   return canIngest(conn, packet) && conn.tcp.memory.admits(0);
 }
 
-/** Linux: `tcp_clamp_window`. */
-function clampWindow(conn: Connection): void {
+/**
+ * Linux: `tcp_clamp_window`. A buffer that may grow does so by the packet too, which the window promised room for; Linux grows it
+ * to what is there already, and then drops the packet.
+ */
+function clampWindow(conn: Connection, packet: Packet): void {
   const { tcb, tcp } = conn;
   const most = tcp.settings.rmem.max;
   tcb.ackQuick = 0;
-  const used = conn.receiveMemory;
+  const used = conn.receiveMemory + packet.length;
   if (tcb.rcvbuf < most && (tcb.bufferLocks & RCVBUF_LOCK) === 0 && !tcp.memory.pressure) {
     tcb.rcvbuf = Math.min(used, most);
     conn.owner?.buffersTuned();

@@ -55,7 +55,7 @@ export function establish(conn: Connection, incoming: Incoming): void {
   }
   conn.setState(TCP_ESTABLISHED);
   tcb.sndUna = incoming.ack;
-  tcb.sndWnd = incoming.window * 2 ** tcb.sndWscale;
+  tcb.sndWnd = incoming.window << tcb.sndWscale;
   tcb.sndWl1 = incoming.seq;
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   rearmRto(conn);

@@ -97,7 +97,7 @@ function receiveEstablished(conn: Connection, packet: Packet, incoming: Incoming
     (incoming.flags & PREDICTED_FLAGS) === TH_ACK &&
     incoming.headerLength === tcb.tcpHeaderLen &&
     incoming.seq === tcb.rcvNxt &&
-    incoming.window === Math.floor(tcb.sndWnd / 2 ** tcb.sndWscale) &&
+    incoming.window === tcb.sndWnd >>> tcb.sndWscale &&
     !after(incoming.ack, tcb.sndNxt) &&
     predictedTimestamp(conn, packet, incoming)
   ) {

@@ -58,7 +58,10 @@ function copyIn(conn: Connection, iov: readonly (Uint8Array | null)[], total: nu
       continue;
     }
     let segment = conn.writeQueue.tail;
-    if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) segment = newSegment(conn);
+    if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) {
+      segment = newSegment(conn);
+      conn.sendBuffer.begin(Math.min(goal, total - copied));
+    }
     const bytes =
       segment === null
         ? 0
