@@ -32,6 +32,9 @@ const INHERITED = [
   'notsentLowat',
   'nonagle',
   'recvmsgInq',
+  'paced',
+  'pacingRate',
+  'maxPacingRate',
 ] as const;
 
 /**
@@ -77,7 +80,7 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   } else {
     tcb.windowClamp = Math.min(tcb.windowClamp, 0xffff);
   }
-  tcb.sndWnd = incoming.window * 2 ** tcb.sndWscale;
+  tcb.sndWnd = incoming.window << tcb.sndWscale;
   tcb.maxWindow = tcb.sndWnd;
   tcb.tcpHeaderLen = TCP_HLEN;
   if (request.tstampOk !== 0) {

@@ -39,6 +39,7 @@ import { ECN_DEMAND_CWR, ECN_OK, ECN_QUEUE_CWR } from './constants.ts';
 import { enterCwr } from './cwnd.ts';
 import { rateSent } from './delivery-rate.ts';
 import { pathAdvmss, sackBlocksThatFit } from './mss.ts';
+import { pace } from './pacing.ts';
 import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
@@ -53,6 +54,7 @@ const ECT0 = 2;
 
 const options = new TcpOptionsOut();
 const stretch: Stretch = { offset: 0, length: 0, page: 0 };
+const prefix: Stretch = { offset: 0, length: 0, page: 0 };
 
 /** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
 export function findPath(conn: Connection): number {
@@ -118,8 +120,6 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   const syn = (segment.flags & TH_SYN) !== 0;
   if (syn) synOptions(conn, tsval);
   else establishedOptions(conn, tsval);
-  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
-  if (!syn && segment.pcount > 1) segment.flags |= TH_PSH;
   const headerLength = TCP_HLEN + tcpOptionsLength(options);
   const { flags } = segment;
   let window = 0;
@@ -138,6 +138,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (outcome === 0) {
     segment.sentUs = nowUs;
     conn.sentOrder.sent(segment);
+    pace(conn, bytes);
     rateSent(conn, segment);
   }
   return outcome;
@@ -183,34 +184,27 @@ function sendPieces(
   ecn: number,
 ): number {
   const mss = Math.max(segment.gsoSize, 1);
-  const last = segment.flags & (TH_FIN | TH_PSH);
+  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
+  const last = (segment.flags & (TH_FIN | TH_PSH)) | (segment.pcount > 1 ? TH_PSH : 0);
   let first = ecn & TH_CWR;
   let seq = segment.seq;
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    conn.sendBuffer.locate(seq, stretch);
-    let part = Math.min(stretch.length, left);
-    let copied = false;
-    if (part < left) {
-      if (part >= mss) {
-        part -= part % mss;
-      } else {
-        part = Math.min(mss, left);
-        copied = true;
-      }
-    }
+    const copied = copiedPart(conn, seq, mss, left);
+    const gathered = gatheredPart(mss, left, copied);
+    const part = copied + gathered;
     const done = part === left;
     const flags = (segment.flags & ~(TH_FIN | TH_PSH)) | (done ? last : 0) | first | (ecn & TH_ECE);
-    const packet = conn.tcp.pool.alloc(copied ? headerLength + part : TCP_HLEN_MAX);
+    const packet = conn.tcp.pool.alloc(copied > 0 ? headerLength + copied : TCP_HLEN_MAX);
     if (packet === null) {
       conn.tcp.noPacket();
       return -ENOBUFS;
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied) conn.sendBuffer.copy(seq, part, packet.put(part), stretch);
-    else gatherPayload(packet, part);
+    if (copied > 0) conn.sendBuffer.copy(seq, copied, packet.put(copied), prefix);
+    if (gathered > 0) gatherPayload(packet, gathered);
     if (part > mss) {
       packet.gsoSize = mss;
       packet.gsoType = conn.network.gsoType | (first !== 0 ? GSO_ECN : 0);
@@ -222,6 +216,25 @@ function sendPieces(
     left -= part;
   }
   return 0;
+}
+
+/**
+ * Bytes from `seq` on that are copied behind the header, because too few of them for a segment lie together before a page ends: up
+ * to there, so that the rest can be gathered from the next page.
+ */
+function copiedPart(conn: Connection, seq: number, mss: number, left: number): number {
+  conn.sendBuffer.locate(seq, stretch);
+  const { length } = stretch;
+  if (length >= Math.min(mss, left)) return 0;
+  conn.sendBuffer.locate((seq + length) >>> 0, stretch);
+  return length + stretch.length >= Math.min(mss, left) ? length : Math.min(mss, left);
+}
+
+/** Bytes behind the `copied` ones that the packet points to, in {@link stretch}: whole segments, if not all that are left. */
+function gatheredPart(mss: number, left: number, copied: number): number {
+  if (copied >= Math.min(mss, left)) return 0;
+  const part = copied + stretch.length;
+  return (part >= left ? left : part - (part % mss)) - copied;
 }
 
 /** Points a packet at the {@link stretch} of a send page. */
@@ -322,6 +335,7 @@ export function sendControl(conn: Connection, seq: number, flags: number): numbe
   const ece = (tcb.ecnFlags & ECN_DEMAND_CWR) !== 0 && (flags & TH_RST) === 0 ? TH_ECE : 0;
   tcb.segsOut++;
   tcp.mib.add(MIB.TcpOutSegs);
+  pace(conn, 0);
   return sendHeader(conn, seq, flags | ece, window, headerLength, 0);
 }
 

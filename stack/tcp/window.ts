@@ -1,4 +1,4 @@
-import { NETIF_F_TSO } from '../../device/netdevice/features.ts';
+import { receivesSegments } from '../../device/netdevice/features.ts';
 import { MIB } from '../counters.ts';
 import type { Connection } from './connection.ts';
 import { ACK_NOMEM, MAX_WINDOW, RCVBUF_LOCK } from './constants.ts';
@@ -42,7 +42,7 @@ const DATA_SHARE = 0.5;
  */
 export function linkLimit(conn: Connection): number {
   const { path, tcb } = conn;
-  if (path === null || (path.dev.features & NETIF_F_TSO) !== 0) return Number.POSITIVE_INFINITY;
+  if (path === null || receivesSegments(path.dev)) return Number.POSITIVE_INFINITY;
   const frames = path.dev.link.receiveQueueFrames;
   if (frames === Number.POSITIVE_INFINITY) return frames;
   return Math.max(Math.floor(frames * DATA_SHARE) * Math.max(tcb.rcvMss, 536), 4096);
@@ -76,7 +76,7 @@ export function selectInitialWindow(
     const most = Math.min(Math.max(room, rmemMax), windowClamp);
     out.rcvWscale = most > 0 ? Math.min(Math.max(Math.floor(Math.log2(most)) - 15, 0), 14) : 0;
   }
-  windowClamp = Math.min(U16 * 2 ** out.rcvWscale, windowClamp);
+  windowClamp = Math.min(U16 << out.rcvWscale, windowClamp);
   out.windowClamp = windowClamp;
 }
 
@@ -91,7 +91,7 @@ export function selectWindow(conn: Connection): number {
     return 0;
   }
   const current = receiveWindow(tcb);
-  const unit = 2 ** tcb.rcvWscale;
+  const unit = 1 << tcb.rcvWscale;
   let window = wantedWindow(conn);
   if (window < current && (tcp.settings.shrinkWindow.value === 0 || tcb.rcvWscale === 0)) {
     if (window === 0) tcp.mib.add(MIB.TcpExtTCPWantZeroWindowAdv);
@@ -113,7 +113,7 @@ export function selectWindow(conn: Connection): number {
 /** The window to announce, silly ones avoided (RFC 1122, section 4.2.3.3; Linux: `__tcp_select_window`). */
 export function wantedWindow(conn: Connection): number {
   const { tcb } = conn;
-  const unit = 2 ** tcb.rcvWscale;
+  const unit = 1 << tcb.rcvWscale;
   const limit = linkLimit(conn);
   const allowed = Math.min(fullSpace(conn), limit);
   let free = Math.min(freeSpace(conn), limit);
@@ -209,8 +209,8 @@ export function adjustReceiveSpace(conn: Connection): void {
   tcb.rcvqSpaceTimeUs = now;
 }
 
-/** Linux: `tcp_rcvbuf_grow`. */
-function growReceiveBuffer(conn: Connection, copied: number): void {
+/** The application takes `copied` bytes in a round trip: the buffer is to hold what comes meanwhile (Linux: `tcp_rcvbuf_grow`). */
+export function growReceiveBuffer(conn: Connection, copied: number): void {
   const { tcb, tcp } = conn;
   const before = Math.max(tcb.rcvqSpace, 1);
   tcb.rcvqSpace = copied;

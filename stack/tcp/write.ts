@@ -2,11 +2,12 @@ import { EAGAIN, EFAULT, EPIPE } from '../../device/errno.ts';
 import { MSG_EOR, MSG_MORE, MSG_OOB } from '../socket/abi.ts';
 import { iovLength } from '../socket/iov.ts';
 import { TH_ACK, TH_PSH } from '../wire/tcp.ts';
-import { startBusy, startSndbufLimited } from './chrono.ts';
+import { startBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { NAGLE_CORK, NAGLE_PUSH, SEND_SHUTDOWN } from './constants.ts';
 import { checkIdle } from './cwnd.ts';
 import { checkAppLimited } from './delivery-rate.ts';
+import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { segmentBytes } from './fragment.ts';
 import { currentMss, sizeGoal } from './mss.ts';
 import { forcedPush, markPush, pushOne, pushPending } from './output.ts';
@@ -23,7 +24,7 @@ export function write(conn: Connection, iov: readonly (Uint8Array | null)[], fla
   const { tcb } = conn;
   const total = iovLength(iov);
   if (total < 0) return -EFAULT;
-  if (!stateIn(tcb.state, CAN_SEND)) {
+  if (!stateIn(tcb.state, CAN_SEND) && !isPassiveFastOpen(conn)) {
     if (tcb.error !== 0) return takeError(conn);
     return tcb.state === TCP_SYN_SENT || tcb.state === TCP_SYN_RECV ? -EAGAIN : -EPIPE;
   }
@@ -57,7 +58,10 @@ function copyIn(conn: Connection, iov: readonly (Uint8Array | null)[], total: nu
       continue;
     }
     let segment = conn.writeQueue.tail;
-    if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) segment = newSegment(conn);
+    if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) {
+      segment = newSegment(conn);
+      conn.sendBuffer.begin(Math.min(goal, total - copied));
+    }
     const bytes =
       segment === null
         ? 0
@@ -135,7 +139,6 @@ function appendTo(
 function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
   if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.wantsSpace = true;
-  startSndbufLimited(conn);
   conn.tcp.whenPages(conn);
 }
 

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { benchArp } from './arp.ts';
 import { BULK } from './bulk.ts';
+import { benchChecksum } from './checksum.ts';
 import { compareResult, readResults } from './compare.ts';
 import { benchConnections } from './connections.ts';
 import { benchFlows } from './flows.ts';
@@ -22,6 +23,7 @@ const BENCHMARKS: Readonly<Record<string, Run>> = {
   ...UDP,
   flows: benchFlows,
   arp: benchArp,
+  checksum: benchChecksum,
   lookup: benchLookup,
   'memory-per-connection': benchMemoryPerConnection,
 };
