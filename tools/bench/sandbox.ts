@@ -17,6 +17,14 @@ export function tapObstacle(): string | undefined {
   return undefined;
 }
 
+/** What keeps the peer program from being used here, or undefined. */
+export function peerObstacle(): string | undefined {
+  const missing = ['cc', 'unshare', 'nsenter', 'taskset', 'ethtool', 'sysctl'].filter(
+    (program) => !isInstalled(program),
+  );
+  return tapObstacle() ?? (missing.length > 0 ? `no ${missing.join(', ')}` : undefined);
+}
+
 /** Whether a program is on the PATH. */
 export function isInstalled(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
