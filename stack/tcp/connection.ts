@@ -29,6 +29,8 @@ export interface ConnectionOwner {
   buffersTuned(): void;
   /** It wants errors of routers at once (IP_RECVERR), and not only when all else failed. */
   readonly wantsErrors: boolean;
+  /** Calls that wait to write. */
+  readonly waitingWriters: number;
   /** An ICMP error came about a segment of it. `errno`: positive. */
   icmpError(errno: number, type: number, code: number, info: number): void;
 }
@@ -95,8 +97,6 @@ export class Connection extends TcpEntry {
   predicted = false;
   /** A writer found the send buffer full and wants to hear of room (Linux: `SOCK_NOSPACE`). */
   wantsSpace = false;
-  /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
-  writeWaits = false;
   /** When the SYN-ACK went out that a handshake's last ACK answers, microseconds; 0: it was sent again. */
   synAckSentUs = 0;
   congestion: Congestion = new Reno();
@@ -118,6 +118,11 @@ export class Connection extends TcpEntry {
     this.delackTimer = new Timer(clock, () => tcp.onDelackTimer(this));
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
+  }
+
+  /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
+  get writeWaits(): boolean {
+    return this.owner !== null && this.owner.waitingWriters > 0;
   }
 
   get state(): number {

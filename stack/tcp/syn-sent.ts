@@ -11,6 +11,7 @@ import { ACK_SCHED, ACK_TIMER, DELACK_MAX_MS, MAX_QUICKACKS, TIME_RETRANS } from
 import { resetReceived } from './done.ts';
 import { ecnAnswered } from './ecn.ts';
 import { initTransfer, undoSpuriousSyn } from './establish.ts';
+import { takeFastOpenAnswer } from './fastopen-client.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
 import { pushFrames } from './output.ts';
@@ -67,7 +68,14 @@ export function receiveInSynSent(
   receiveAck(conn, incoming, options, FLAG_SLOWPATH);
   beginReceiving(conn, incoming);
   finishConnect(conn);
-  packet.release();
+  if (tcb.synFastopen !== 0 || tcb.synData !== 0) {
+    if (takeFastOpenAnswer(conn, packet, incoming, options)) {
+      pushFrames(conn);
+      return true;
+    }
+  } else {
+    packet.release();
+  }
   if (conn.writeWaits || tcb.deferAccept > 0 || inPingpong(conn)) {
     tcb.ackPending |= ACK_SCHED | ACK_TIMER;
     enterQuickack(tcb, MAX_QUICKACKS);
@@ -121,6 +129,7 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
 function finishConnect(conn: Connection): void {
   const { tcb, tcp } = conn;
   conn.setState(TCP_ESTABLISHED);
+  tcb.lrcvtimeMs = tcp.now();
   initTransfer(conn);
   tcb.lsndtimeMs = tcp.now();
   if (tcb.keepOpen !== 0) conn.keepaliveTimer.start(tcb.keepaliveTimeMs);

@@ -26,6 +26,7 @@ import {
   TH_URG,
 } from '../wire/tcp.ts';
 import {
+  addFastOpenOption,
   OPTION_MSS,
   OPTION_SACK_ADVERTISE,
   OPTION_TS,
@@ -103,6 +104,11 @@ function synOptions(conn: Connection, tsval: number): void {
     options.windowScale = tcb.rcvWscale;
   }
   if (answer ? tcb.sackOk !== 0 : settings.sack.value !== 0) options.flags |= OPTION_SACK_ADVERTISE;
+  const { synOption } = conn;
+  if (synOption !== null && addFastOpenOption(options, synOption)) {
+    tcb.synFastopen = 1;
+    tcb.synFastopenExp = synOption.experimental;
+  }
 }
 
 /**
@@ -129,9 +135,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (packetsInFlight(tcb) === 0 && bytes > 0) conn.congestion.transmissionStarts(conn);
   if ((flags & TH_ACK) !== 0) ackSent(conn, tcb.rcvNxt);
   const ecn = syn ? 0 : ecnBits(conn, segment, bytes);
-  const result = syn
-    ? sendHeader(conn, segment.seq, flags, window, headerLength, 0)
-    : sendPieces(conn, segment, bytes, window, headerLength, ecn);
+  const result = sendPieces(conn, segment, bytes, window, headerLength, ecn);
   countSent(conn, segment, bytes);
   if (result > 0) enterCwr(conn);
   const outcome = result === NET_XMIT_CN ? 0 : result;
@@ -185,11 +189,12 @@ function sendPieces(
   const mss = Math.max(segment.gsoSize, 1);
   const last = segment.flags & (TH_FIN | TH_PSH);
   let first = ecn & TH_CWR;
+  const syn = (segment.flags & TH_SYN) >>> 1;
   let seq = segment.seq;
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    conn.sendBuffer.locate(seq, stretch);
+    conn.sendBuffer.locate((seq + syn) >>> 0, stretch);
     let part = Math.min(stretch.length, left);
     let copied = false;
     if (part < left) {
@@ -209,7 +214,7 @@ function sendPieces(
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied) conn.sendBuffer.copy(seq, part, packet.put(part), stretch);
+    if (copied) conn.sendBuffer.copy((seq + syn) >>> 0, part, packet.put(part), stretch);
     else gatherPayload(packet, part);
     if (part > mss) {
       packet.gsoSize = mss;
