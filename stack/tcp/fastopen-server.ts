@@ -78,6 +78,7 @@ function open(request: Request, incoming: Incoming): Connection | null {
   const { tcb } = conn;
   listener.fastOpen.length++;
   conn.request = request;
+  tcb.tfoChild = 1;
   // The window of a SYN is never scaled (RFC 7323, section 2.2).
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = incoming.window;
