@@ -6,7 +6,6 @@ import { initialCwnd, updatePacingRate } from './cwnd.ts';
 import { endFastOpenHandshake } from './fastopen-handshake.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss } from './mss.ts';
-import { rearmRto } from './rearm.ts';
 import { rttSample, updateMinRtt } from './rtt.ts';
 import { expandSndbuf } from './send-space.ts';
 import { TCP_ESTABLISHED, TCP_INFINITE_SSTHRESH } from './tcb.ts';
@@ -64,7 +63,6 @@ export function establish(conn: Connection, incoming: Incoming): void {
   tcb.sndWnd = incoming.window * 2 ** tcb.sndWscale;
   tcb.sndWl1 = incoming.seq;
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
-  rearmRto(conn);
   updatePacingRate(conn);
   tcb.lsndtimeMs = tcp.now();
   initializeRcvMss(tcb);

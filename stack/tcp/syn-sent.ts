@@ -62,7 +62,7 @@ export function receiveInSynSent(
     return true;
   }
   ecnAnswered(conn, incoming);
-  takeSynOptions(conn, options);
+  takeSynOptions(conn, options, true);
   tcb.sndWl1 = seq;
   undoSpuriousSyn(conn);
   receiveAck(conn, incoming, options, FLAG_SLOWPATH);
@@ -87,8 +87,8 @@ export function receiveInSynSent(
   return true;
 }
 
-/** What the peer's SYN says of itself. */
-function takeSynOptions(conn: Connection, options: TcpOptions): void {
+/** What the peer's SYN says of itself. `answers`: one of the two SYNs answers the other, which Linux takes into account only then. */
+function takeSynOptions(conn: Connection, options: TcpOptions, answers: boolean): void {
   const { tcb, tcp } = conn;
   const { settings } = tcp;
   if (options.mss > 0) tcb.mssClamp = tcb.userMss > 0 ? Math.min(options.mss, tcb.userMss) : options.mss;
@@ -97,7 +97,7 @@ function takeSynOptions(conn: Connection, options: TcpOptions): void {
     tcb.sndWscale = Math.min(options.windowScale, TCP_MAX_WSCALE);
   }
   if (options.sackPermitted !== 0 && settings.sack.value !== 0) tcb.sackOk = 1;
-  if (tcb.wscaleOk === 0) {
+  if (tcb.wscaleOk === 0 && answers) {
     tcb.sndWscale = 0;
     tcb.rcvWscale = 0;
     tcb.windowClamp = Math.min(tcb.windowClamp, 0xffff);
@@ -140,7 +140,7 @@ function finishConnect(conn: Connection): void {
 /** Both ends open at once: their SYNs have crossed (RFC 9293, section 3.5). */
 export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOptions): void {
   const { tcb } = conn;
-  takeSynOptions(conn, options);
+  takeSynOptions(conn, options, conn.answers);
   conn.setState(TCP_SYN_RECV);
   tcb.irs = incoming.seq;
   tcb.rcvNxt = (incoming.seq + 1) >>> 0;

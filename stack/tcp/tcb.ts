@@ -174,7 +174,7 @@ export class Tcb {
   /** The last good delivery rate: segments in microseconds, and whether the application had no more to send. */
   rateDelivered = 0;
   rateIntervalUs = 0;
-  rateAppLimited = 0;
+  rateAppLimited = 1;
   firstTxUs = 0;
   deliveredUs = 0;
 
