@@ -91,6 +91,7 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   }
   if (request.ecnOk !== 0) tcb.ecnFlags = ECN_OK;
   tcb.totalRetrans = request.retransmits;
+  tcb.segsIn = 1;
   if (request.retransmits > 0) {
     tcb.undoMarker = request.iss;
     tcb.retransStampMs = tcp.tsClock(request.sentUs);

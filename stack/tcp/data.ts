@@ -199,7 +199,7 @@ function drainOutOfOrder(conn: Connection): void {
 }
 
 /** The peer sends no more (Linux: `tcp_fin`). */
-function finReceived(conn: Connection): void {
+export function finReceived(conn: Connection): void {
   const { tcb, tcp } = conn;
   const next = nextState(tcb.state, EVENT_FIN);
   tcb.ackPending |= ACK_SCHED;

@@ -13,6 +13,7 @@ const OPT_SACK = 2;
 const OPT_WSCALE = 4;
 const OPT_ECN = 8;
 const OPT_SYN_DATA = 32;
+const OPT_TFO_CHILD = 128;
 
 /** Writes `struct tcp_info` as it stands in memory on x86-64 (Linux: `tcp_get_info`); unknown numbers are 0. */
 export function writeTcpInfo(conn: Connection, out: DataView): void {
@@ -29,7 +30,8 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
     (tcb.sackOk !== 0 ? OPT_SACK : 0) |
     (tcb.wscaleOk !== 0 ? OPT_WSCALE : 0) |
     (tcb.ecnFlags !== 0 ? OPT_ECN : 0) |
-    (tcb.synDataAcked !== 0 ? OPT_SYN_DATA : 0);
+    (tcb.synDataAcked !== 0 ? OPT_SYN_DATA : 0) |
+    (tcb.tfoChild !== 0 ? OPT_TFO_CHILD : 0);
   out.setUint8(5, options);
   out.setUint8(6, tcb.sndWscale | (tcb.rcvWscale << 4));
   out.setUint8(7, tcb.rateAppLimited | (tcb.fastopenClientFail << 1));

@@ -214,12 +214,17 @@ export function markTooLong(conn: Connection, mss: number): boolean {
   conn.retransmitHint = null;
   if (tcb.lostOut === 0) return false;
   if (tcb.sackOk === 0) limitRenoSacked(tcb);
-  if (tcb.caState !== TCP_CA_LOSS) {
-    tcb.highSeq = tcb.sndNxt;
-    tcb.sndSsthresh = currentSsthresh(tcb);
-    tcb.priorSsthresh = 0;
-    tcb.undoMarker = 0;
-    setCaState(conn, TCP_CA_LOSS);
-  }
+  loseWithoutCongestion(conn);
   return true;
+}
+
+/** What is marked lost was not lost to congestion (Linux: `tcp_non_congestion_loss_retransmit`). */
+export function loseWithoutCongestion(conn: Connection): void {
+  const { tcb } = conn;
+  if (tcb.caState === TCP_CA_LOSS) return;
+  tcb.highSeq = tcb.sndNxt;
+  tcb.sndSsthresh = currentSsthresh(tcb);
+  tcb.priorSsthresh = 0;
+  tcb.undoMarker = 0;
+  setCaState(conn, TCP_CA_LOSS);
 }

@@ -2,7 +2,9 @@ import { ENOBUFS } from '../../device/errno.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
 import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
+import { FastOpenKeys } from './fastopen-cookie.ts';
 import { truesize } from './payload.ts';
+import { loadRequest, type SavedRequest, saveRequest } from './request-snapshot.ts';
 import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { advance, distance } from './sequence.ts';
@@ -10,7 +12,7 @@ import { loadTcb, saveTcb, type Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 
 /** Layout of {@link SavedConnection}; another one is refused. */
-const VERSION = 1;
+const VERSION = 2;
 /** Bytes of a packet that restored data is put into. */
 const CHUNK = 1460;
 
@@ -72,6 +74,10 @@ export interface SavedConnection {
   readonly congestionState: Readonly<Record<string, number>>;
   readonly minTtl: number;
   readonly wantsSpace: boolean;
+  /** It was opened by data in a SYN, and that is not answered yet. */
+  readonly request: Readonly<SavedRequest> | null;
+  /** `TCP_FASTOPEN_KEY` as the sysctl writes it. */
+  readonly fastOpenKeys: string | null;
   /** Bytes that were written and not acknowledged, from `sendSeq` on. */
   readonly send: string;
   readonly sendSeq: number;
@@ -116,6 +122,8 @@ export function saveConnection(conn: Connection): SavedConnection {
     congestionState: conn.congestion.save(),
     minTtl: conn.minTtl,
     wantsSpace: conn.wantsSpace,
+    request: saveRequest(conn),
+    fastOpenKeys: conn.fastOpenKeys?.toString() ?? null,
     send: conn.sendBuffer.toBytes().toString('base64'),
     sendSeq: conn.sendBuffer.bytes > 0 ? conn.sendBuffer.firstSeq : tcb.writeSeq,
     sent: saveSegments(conn.rtxQueue),
@@ -157,6 +165,8 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   conn.congestion = congestion;
   conn.minTtl = saved.minTtl;
   conn.wantsSpace = saved.wantsSpace;
+  conn.fastOpenKeys = saved.fastOpenKeys === null ? null : FastOpenKeys.parse(saved.fastOpenKeys);
+  if (saved.request !== null) loadRequest(conn, saved.request, tcp.now() - saved.now);
   if (!loadSend(conn, saved) || !loadReceive(conn, saved)) {
     conn.sendBuffer.clear();
     conn.receiveQueue.clear();

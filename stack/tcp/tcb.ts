@@ -190,7 +190,7 @@ export class Tcb {
   /** The last good delivery rate: segments in microseconds, and whether the application had no more to send. */
   rateDelivered = 0;
   rateIntervalUs = 0;
-  rateAppLimited = 0;
+  rateAppLimited = 1;
   firstTxUs = 0;
   deliveredUs = 0;
 
@@ -275,6 +275,8 @@ export class Tcb {
   synFastopenExp = 0;
   synData = 0;
   synDataAcked = 0;
+  /** It was opened by a SYN with the option or with data, before the handshake's end (Linux: `syn_fastopen_child`). */
+  tfoChild = 0;
   /** It tries Fast Open for the first time after it was given up for a while (Linux: `syn_fastopen_ch`). */
   synFastopenCh = 0;
   /** `TCP_FASTOPEN`: the most handshakes of a listener that data in a SYN may open. */

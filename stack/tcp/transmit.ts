@@ -26,6 +26,7 @@ import {
   TH_URG,
 } from '../wire/tcp.ts';
 import {
+  addFastOpenOption,
   OPTION_MSS,
   OPTION_SACK_ADVERTISE,
   OPTION_TS,
@@ -105,6 +106,11 @@ function synOptions(conn: Connection, tsval: number): void {
     options.windowScale = tcb.rcvWscale;
   }
   if (answer ? tcb.sackOk !== 0 : settings.sack.value !== 0) options.flags |= OPTION_SACK_ADVERTISE;
+  const { synOption } = conn;
+  if (synOption !== null && addFastOpenOption(options, synOption)) {
+    tcb.synFastopen = 1;
+    tcb.synFastopenExp = synOption.experimental;
+  }
 }
 
 /**
@@ -129,9 +135,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (packetsInFlight(tcb) === 0 && bytes > 0) conn.congestion.transmissionStarts(conn);
   if ((flags & TH_ACK) !== 0) ackSent(conn, tcb.rcvNxt);
   const ecn = syn ? 0 : ecnBits(conn, segment, bytes);
-  const result = syn
-    ? sendHeader(conn, segment.seq, flags, window, headerLength, 0)
-    : sendPieces(conn, segment, bytes, window, headerLength, ecn);
+  const result = sendPieces(conn, segment, bytes, window, headerLength, ecn);
   countSent(conn, segment, bytes);
   if (result > 0) enterCwr(conn);
   const outcome = result === NET_XMIT_CN ? 0 : result;
@@ -187,11 +191,12 @@ function sendPieces(
   // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
   const last = (segment.flags & (TH_FIN | TH_PSH)) | (segment.pcount > 1 ? TH_PSH : 0);
   let first = ecn & TH_CWR;
+  const syn = (segment.flags & TH_SYN) >>> 1;
   let seq = segment.seq;
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    const copied = copiedPart(conn, seq, mss, left);
+    const copied = copiedPart(conn, (seq + syn) >>> 0, mss, left);
     const gathered = gatheredPart(mss, left, copied);
     const part = copied + gathered;
     const done = part === left;
@@ -203,7 +208,7 @@ function sendPieces(
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied > 0) conn.sendBuffer.copy(seq, copied, packet.put(copied), prefix);
+    if (copied > 0) conn.sendBuffer.copy((seq + syn) >>> 0, copied, packet.put(copied), prefix);
     if (gathered > 0) gatherPayload(packet, gathered);
     if (part > mss) {
       packet.gsoSize = mss;

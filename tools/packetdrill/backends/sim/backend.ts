@@ -106,8 +106,10 @@ export class SimBackend implements Backend {
   /** What the device segments changes nothing: the other end sees segments always. */
   offload(): void {}
 
-  /** Nothing is remembered of earlier connections. */
-  flushMetrics(): void {}
+  /** What is remembered of earlier connections are cookies. */
+  flushMetrics(): void {
+    this.stack.tcp.fastOpen.cache.flush();
+  }
 
   tcpInfo(fd: number): Map<string, number> | undefined {
     const room = new Uint8Array(TCP_INFO_ROOM);
