@@ -50,7 +50,7 @@ import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
 import { limitPacingRate } from './pacing.ts';
 import { PortLease } from './ports.ts';
-import { read, readableBytes } from './read.ts';
+import { inqHint, read, readableBytes } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
 import { FIN_UNDER_WAY, stateIn } from './states.ts';
@@ -381,7 +381,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     if (entry === null) return true;
     if (!(entry instanceof TimeWait)) return false;
     const loopback = this.family.isLoopback(remote) || tcp.ipv4.isLocal(remote);
-    if (!entry.reusable(loopback)) return false;
+    if (!entry.reusable(loopback, this.localPort !== 0)) return false;
     this.connection.reuses = entry;
     return true;
   }
@@ -466,7 +466,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
     const result = read(connection, message.iov, flags, this.oobInline !== 0);
     if (result >= 0 && tcb.recvmsgInq !== 0)
-      putControlInt(message, SOL_TCP, TCP_INQ, readableBytes(connection, this.oobInline !== 0));
+      putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection, this.oobInline !== 0));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
   }
