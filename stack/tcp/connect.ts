@@ -6,6 +6,7 @@ import { RCVBUF_LOCK, TIME_RETRANS, TIMEOUT_INIT_MS } from './constants.ts';
 import { askForEcn } from './ecn.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, pathAdvmss, syncMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import type { Segment } from './segment.ts';
 import { crossedSyn } from './syn-sent.ts';
 import { TCP_SYN_SENT } from './tcb.ts';
@@ -54,6 +55,7 @@ function initConnect(conn: Connection): void {
   tcb.tcpHeaderLen = TCP_HLEN + (settings.timestamps.value !== 0 ? TCPOLEN_TSTAMP_ALIGNED : 0);
   tcb.mssClamp = tcb.userMss > 0 ? tcb.userMss : tcp.mssDefault;
   tcb.maxWindow = 0;
+  initMtuProbing(conn);
   syncMss(conn, network.mtu(path!));
   if (tcb.windowClamp === 0) tcb.windowClamp = metrics.window ?? 0;
   const advmss = pathAdvmss(conn, path!);

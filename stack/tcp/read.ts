@@ -125,9 +125,9 @@ function readUrgent(
   return (tcb.shutdown & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
 }
 
-/** What `TCP_INQ` tells: bytes left to read, and at least 1 when the peer's FIN is (Linux: `tcp_inq_hint`). */
-export function inqHint(conn: Connection, inline: boolean): number {
-  return readableBytes(conn, inline) || (stateIn(conn.tcb.state, PEER_CLOSED) ? 1 : 0);
+/** What `TCP_INQ` tells: bytes left to read, the peer's FIN counted as one (Linux: `tcp_inq_hint`). */
+export function inqHint({ tcb }: Connection): number {
+  return (tcb.rcvNxt - tcb.copiedSeq) >>> 0 || (stateIn(tcb.state, PEER_CLOSED) ? 1 : 0);
 }
 
 /** Bytes that can be read before the urgent one (Linux: `tcp_inq`). */

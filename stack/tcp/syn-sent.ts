@@ -13,7 +13,6 @@ import { ecnAnswered } from './ecn.ts';
 import { initTransfer, undoSpuriousSyn } from './establish.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
-import { initMtuProbing } from './mtu-probe.ts';
 import { pushFrames } from './output.ts';
 import { enterQuickack, inPingpong } from './quickack.ts';
 import { after, between } from './sequence.ts';
@@ -113,7 +112,6 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = Math.max(tcb.maxWindow, incoming.window);
-  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   initializeRcvMss(tcb);
@@ -143,7 +141,6 @@ export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOpt
   tcb.sndWnd = incoming.window;
   tcb.sndWl1 = incoming.seq;
   tcb.maxWindow = tcb.sndWnd;
-  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   initializeRcvMss(tcb);
   const { head } = conn.rtxQueue;
