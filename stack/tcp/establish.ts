@@ -20,6 +20,7 @@ export function initTransfer(conn: Connection): void {
   tcb.sndSsthresh = TCP_INFINITE_SSTHRESH;
   tcb.sndCwndStampMs = tcp.now();
   tcb.reordering = tcp.settings.reordering.value;
+  tcp.metrics.use(conn);
   conn.congestion.begin(conn);
   expandSndbuf(conn);
   initReceiveSpace(conn);

@@ -107,8 +107,9 @@ export class SimBackend implements Backend {
   /** What the device segments changes nothing: the other end sees segments always. */
   offload(): void {}
 
-  /** Nothing is remembered of earlier connections. */
-  flushMetrics(): void {}
+  flushMetrics(): void {
+    this.stack.tcp.metrics.flush();
+  }
 
   tcpInfo(fd: number): Map<string, number> | undefined {
     const { sockets } = this.stack;
