@@ -94,6 +94,9 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   tcb.segsIn = 1;
   if (request.retransmits > 0) {
     tcb.undoMarker = request.iss;
+    tcb.totalRto = request.retransmits;
+    tcb.totalRtoRecoveries = 1;
+    tcb.totalRtoTimeMs = Math.round(tcp.now() - request.sentUs / 1000);
     tcb.retransStampMs = tcp.tsClock(request.sentUs);
   }
   tcb.mssClamp = request.mss;

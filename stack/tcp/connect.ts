@@ -8,6 +8,7 @@ import { askForEcn } from './ecn.ts';
 import { checkCookie, SynPayload, sendFastOpenSyn } from './fastopen-client.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, pathAdvmss, syncMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import type { Segment } from './segment.ts';
 import { crossedSyn } from './syn-sent.ts';
 import { TCP_SYN_SENT } from './tcb.ts';
@@ -74,6 +75,7 @@ function initConnect(conn: Connection): void {
   tcb.tcpHeaderLen = TCP_HLEN + (settings.timestamps.value !== 0 ? TCPOLEN_TSTAMP_ALIGNED : 0);
   tcb.mssClamp = tcb.userMss > 0 ? tcb.userMss : tcp.mssDefault;
   tcb.maxWindow = 0;
+  initMtuProbing(conn);
   syncMss(conn, network.mtu(path!));
   if (tcb.windowClamp === 0) tcb.windowClamp = metrics.window ?? 0;
   const advmss = pathAdvmss(conn, path!);

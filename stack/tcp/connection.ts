@@ -80,6 +80,8 @@ export class Connection extends TcpEntry implements RoomWaiter {
   highestSack: Segment | null = null;
   /** The first that may be lost and not sent again yet, null: not known (Linux: `retransmit_skb_hint`). */
   retransmitHint: Segment | null = null;
+  /** Pairs of start and end: the blocks that the last SACKs told of. To forget them costs time only. */
+  readonly knownSacks: Uint32Array = new Uint32Array(8);
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();

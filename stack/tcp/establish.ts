@@ -28,6 +28,7 @@ export function initTransfer(conn: Connection): void {
   }
   tcb.sndCwndStampMs = tcp.now();
   tcb.reordering = tcp.settings.reordering.value;
+  tcp.metrics.use(conn);
   conn.congestion.begin(conn);
   expandSndbuf(conn);
   initReceiveSpace(conn);

@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import { RCV_SHUTDOWN } from './constants.ts';
 import { checkFastPath } from './fast-path.ts';
 import { after, before } from './sequence.ts';
+import { PEER_CLOSED, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
 import { URG_NOTYET, URG_READ, URG_VALID } from './urgent.ts';
 import { adjustReceiveSpace } from './window.ts';
@@ -122,6 +123,11 @@ function readUrgent(
     return 1;
   }
   return (tcb.shutdown & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
+}
+
+/** What `TCP_INQ` tells: bytes left to read, the peer's FIN counted as one (Linux: `tcp_inq_hint`). */
+export function inqHint({ tcb }: Connection): number {
+  return (tcb.rcvNxt - tcb.copiedSeq) >>> 0 || (stateIn(tcb.state, PEER_CLOSED) ? 1 : 0);
 }
 
 /** Bytes that can be read before the urgent one (Linux: `tcp_inq`). */

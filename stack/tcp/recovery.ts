@@ -99,6 +99,7 @@ export function fastRetransmitAlert(
       return REXMIT_LOST;
     case TCP_CA_LOSS: {
       const rexmit = processLoss(conn, flag, duplicates, windowEnd);
+      addTimeoutTime(conn);
       identifyLoss(conn);
       const state: number = tcb.caState;
       if (state !== TCP_CA_OPEN && (alertFlag & FLAG_LOST_RETRANS) === 0) return rexmit;
@@ -107,6 +108,14 @@ export function fastRetransmitAlert(
     default:
       return otherwise(conn, duplicates, flag, REXMIT_NONE);
   }
+}
+
+/** A timeout's recovery is over: the time that it took is added up (Linux: `tcp_update_rto_time`). */
+function addTimeoutTime({ tcb, tcp }: Connection): void {
+  const state: number = tcb.caState;
+  if (state === TCP_CA_LOSS || tcb.rtoStampMs === 0) return;
+  tcb.totalRtoTimeMs += tcp.now() - tcb.rtoStampMs;
+  tcb.rtoStampMs = 0;
 }
 
 /** Neither in recovery nor waiting for a timeout's end. */

@@ -33,6 +33,7 @@ const MOMENTS_MS: readonly NumberField<Tcb>[] = [
   'mtupProbeStampMs',
   'probesStampMs',
   'retransStampMs',
+  'rtoStampMs',
 ];
 const MOMENTS_US: readonly NumberField<Tcb>[] = [
   'firstTxUs',

@@ -14,7 +14,6 @@ import { initTransfer, undoSpuriousSyn } from './establish.ts';
 import { takeFastOpenAnswer } from './fastopen-client.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
-import { initMtuProbing } from './mtu-probe.ts';
 import { pushFrames } from './output.ts';
 import { enterQuickack, inPingpong } from './quickack.ts';
 import { after, between } from './sequence.ts';
@@ -121,7 +120,6 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = Math.max(tcb.maxWindow, incoming.window);
-  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   initializeRcvMss(tcb);
@@ -152,7 +150,6 @@ export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOpt
   tcb.sndWnd = incoming.window;
   tcb.sndWl1 = incoming.seq;
   tcb.maxWindow = tcb.sndWnd;
-  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   initializeRcvMss(tcb);
   const { head } = conn.rtxQueue;

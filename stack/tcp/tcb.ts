@@ -293,6 +293,11 @@ export class Tcb {
   ecnFlags = 0;
 
   // --- totals that TCP_INFO shows
+  /** Timeouts, recoveries that began with one, the milliseconds in those, and when the current one began (0: there is none). */
+  totalRto = 0;
+  totalRtoRecoveries = 0;
+  totalRtoTimeMs = 0;
+  rtoStampMs = 0;
   bytesAcked = 0;
   bytesReceived = 0;
   bytesSent = 0;

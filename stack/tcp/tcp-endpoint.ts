@@ -345,7 +345,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     if (entry === null) return true;
     if (!(entry instanceof TimeWait)) return false;
     const loopback = this.family.isLoopback(remote) || tcp.ipv4.isLocal(remote);
-    if (!entry.reusable(loopback)) return false;
+    if (!entry.reusable(loopback, this.localPort !== 0)) return false;
     this.connection.reuses = entry;
     return true;
   }

@@ -25,7 +25,7 @@ import { close, shutdownSend } from './close.ts';
 import { PACING_UNLIMITED, RCV_SHUTDOWN, SEND_SHUTDOWN } from './constants.ts';
 import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { limitPacingRate } from './pacing.ts';
-import { read, readableBytes } from './read.ts';
+import { inqHint, read, readableBytes } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
 import { FIN_UNDER_WAY, OPENING, stateIn } from './states.ts';
@@ -112,8 +112,7 @@ export class TcpSocket extends TcpEndpoint {
     const { tcb } = connection;
     if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
     const result = read(connection, message.iov, flags, this.oobInline !== 0);
-    if (result >= 0 && tcb.recvmsgInq !== 0)
-      putControlInt(message, SOL_TCP, TCP_INQ, readableBytes(connection, this.oobInline !== 0));
+    if (result >= 0 && tcb.recvmsgInq !== 0) putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
   }

@@ -80,12 +80,22 @@ function retransmitTimeout(conn: Connection): void {
   if (writeTimedOut(conn)) return;
   countFailure(conn);
   enterLoss(conn);
-  tcb.retransmits++;
+  countTimeout(conn);
   if (retransmitSegment(conn, head, 1) !== 0) {
     conn.armRetransmit(TIME_RETRANS, RESOURCE_PROBE_MS);
     return;
   }
   backOff(conn);
+}
+
+/** Linux: `tcp_update_rto_stats`. */
+function countTimeout({ tcb, tcp }: Connection): void {
+  if (tcb.retransmits === 0) {
+    tcb.totalRtoRecoveries++;
+    tcb.rtoStampMs = tcp.now();
+  }
+  tcb.retransmits++;
+  tcb.totalRto++;
 }
 
 /** A timeout ends what recovery could not mend (Linux: the counters of `tcp_retransmit_timer`). */

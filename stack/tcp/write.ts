@@ -137,8 +137,8 @@ function appendTo(
 
 /** There is no room: what was written goes out, and the writer is told when there is some. */
 function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
-  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.wantsSpace = true;
+  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.tcp.whenPages(conn);
 }
 

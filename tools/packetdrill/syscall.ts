@@ -109,6 +109,8 @@ export interface ReceiveRequest {
   readonly fd: number;
   /** Bytes of each buffer. */
   readonly lengths: readonly number[];
+  /** The buffer is a pointer to nowhere. */
+  readonly nowhere: boolean;
   readonly flags: number;
   /** Bytes of room for control messages. */
   readonly controlLength: number;

@@ -158,18 +158,19 @@ function marshalSend(request: SendRequest): LibcCall {
 function marshalReceive(request: ReceiveRequest): LibcCall {
   const { fd, flags, lengths } = request;
   const length = lengths[0] ?? 0;
+  const buffer = request.nowhere ? 0 : { out: length };
   const read: LibcCall['read'] = ([data], ret) => ({ data: data!.subarray(0, Math.max(0, ret)) });
   switch (request.name) {
     case 'read':
-      return { fn: 'read', args: [fd, { out: length }, length], read };
+      return { fn: 'read', args: [fd, buffer, length], read };
     case 'recv':
-      return { fn: 'recv', args: [fd, { out: length }, length, flags], read };
+      return { fn: 'recv', args: [fd, buffer, length, flags], read };
     case 'readv':
       return { fn: 'readv', args: [fd, { vectors: lengths.map((out) => ({ out })) }, lengths.length], read };
     case 'recvfrom':
       return {
         fn: 'recvfrom',
-        args: [fd, { out: length }, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
+        args: [fd, buffer, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
         read: ([data, address], ret) => ({
           data: data!.subarray(0, Math.max(0, ret)),
           address: decodeAddress(address!),
