@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { OFFLOAD_MODES } from './support/offload-modes.ts';
 import { patternHash } from './support/pattern.ts';
 import { requirements } from './support/requirements.ts';
 import { OUR_ADDRESS, TapPeer } from './support/tap-peer.ts';
@@ -16,24 +17,26 @@ const GIGABYTE = 1_000_000_000;
 const PROBES = 20;
 const PROBED = new Set(['TcpExtTCPDSACKRecv', 'TcpExtTCPDSACKOldSent']);
 
-t.test('curl: a gigabyte down, a gigabyte up', { skip }, async (t) => {
-  const [peer, host] = await TapPeer.startScript(t, HOST, [], HEADERS);
-  const file = join(peer.folder, 'gigabyte');
-  const url = `http://${OUR_ADDRESS}/${GIGABYTE}`;
-  const rate = '%{speed_download} %{speed_upload}';
-  const down = await peer.ns.run('curl', '-sS', '-w', rate, '-o', file, url);
-  const hash = (await peer.ns.run('sha256sum', file)).split(' ')[0];
-  t.equal(hash, patternHash(GIGABYTE), 'down');
-  // The kernel may have lost some of its own acknowledgements, of which one covers all before it: we send without a pause.
-  const lost = await dropped(peer);
-  const up = await peer.ns.run('curl', '-sS', '-w', ` ${rate}`, '-T', file, url);
-  t.equal(up.split(' ')[0], hash, 'up');
-  t.comment(`bytes/s: down ${down.split(' ')[0]}, up ${up.split(' ')[2]}; ${lost} acknowledgements lost`);
-  t.equal(await dropped(peer), lost, 'our window is within what the queue to us has room for');
-  const errors = await peer.endCapture();
-  for (const [name, count] of Object.entries(errors))
-    t.ok(PROBED.has(name) && count <= PROBES, `${name} ${count}`);
-  const seen = await suspicious(peer);
-  t.ok(seen.length <= PROBES, `no retransmission, no gap, no reset: ${seen.slice(0, 5).join()}`);
-  await ended(t, host, PROBES);
-});
+for (const { name, options } of OFFLOAD_MODES) {
+  t.test(`curl: a gigabyte down, a gigabyte up; ${name}`, { skip }, async (t) => {
+    const [peer, host] = await TapPeer.startScript(t, HOST, options, HEADERS);
+    const file = join(peer.folder, 'gigabyte');
+    const url = `http://${OUR_ADDRESS}/${GIGABYTE}`;
+    const rate = '%{speed_download} %{speed_upload}';
+    const down = await peer.ns.run('curl', '-sS', '-w', rate, '-o', file, url);
+    const hash = (await peer.ns.run('sha256sum', file)).split(' ')[0];
+    t.equal(hash, patternHash(GIGABYTE), 'down');
+    // The kernel may have lost some of its own acknowledgements, of which one covers all before it: we send without a pause.
+    const lost = await dropped(peer);
+    const up = await peer.ns.run('curl', '-sS', '-w', ` ${rate}`, '-T', file, url);
+    t.equal(up.split(' ')[0], hash, 'up');
+    t.comment(`bytes/s: down ${down.split(' ')[0]}, up ${up.split(' ')[2]}; ${lost} acknowledgements lost`);
+    t.equal(await dropped(peer), lost, 'our window is within what the queue to us has room for');
+    const errors = await peer.endCapture();
+    for (const [name, count] of Object.entries(errors))
+      t.ok(PROBED.has(name) && count <= PROBES, `${name} ${count}`);
+    const seen = await suspicious(peer);
+    t.ok(seen.length <= PROBES, `no retransmission, no gap, no reset: ${seen.slice(0, 5).join()}`);
+    await ended(t, host, PROBES);
+  });
+}

@@ -2,10 +2,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { OFFLOAD_MODES } from './support/offload-modes.ts';
 import { pattern, patternHash } from './support/pattern.ts';
 import { requirements } from './support/requirements.ts';
 import { OUR_ADDRESS, PEER_ADDRESS, TapPeer } from './support/tap-peer.ts';
-import { clean, dropped, ended, PROBES, suspicious, withoutProbes } from './support/tcp-judges.ts';
+import { clean, dropped, ended, suspicious, withoutProbes } from './support/tcp-judges.ts';
 
 t.jobs = 1;
 const skip = requirements('nc', 'sha256sum', 'tcpdump', 'tshark', 'nstat');
@@ -18,42 +19,51 @@ function patternFile(peer: TapPeer, bytes: number): string {
   return path;
 }
 
-t.test('nc as client: it closes its half first, then we ours', { skip }, async (t) => {
-  const [peer, host] = await TapPeer.startScript(t, HOST, []);
-  const { stdout } = await peer.ns.try('sh', '-c', `printf 'hello\\n' | nc -N ${OUR_ADDRESS} 7`);
-  t.equal(stdout, 'hello\n');
-  const bytes = 3_000_000;
-  const file = patternFile(peer, bytes);
-  const echoed = await peer.ns.run('sh', '-c', `nc -N ${OUR_ADDRESS} 7 <${file} | sha256sum`);
-  t.equal(echoed.split(' ')[0], patternHash(bytes), 'echoed while it was sent');
-  const digest = await peer.ns.run('sh', '-c', `nc -N ${OUR_ADDRESS} 9 <${file}`);
-  t.equal(digest.trim(), patternHash(bytes), 'answered on the half that is left');
-  t.equal((await peer.ns.try('nc', '-z', OUR_ADDRESS, '7')).code, 0, 'nothing is sent at all');
-  t.equal((await peer.ns.try('nc', '-z', OUR_ADDRESS, '7777')).code, 1, 'nobody listens');
-  t.equal(await dropped(peer), 0);
-  const { frames, suspect, errors } = await peer.judge();
-  t.ok(frames > 1000);
-  t.strictSame(suspect, []);
-  t.strictSame(withoutProbes(errors), {});
-  const seen = await suspicious(peer);
-  t.ok(seen.length >= 1 && seen.length <= 1 + PROBES, 'the reset of the port that nobody listens on');
-  await ended(t, host, PROBES);
-});
+for (const mode of OFFLOAD_MODES) {
+  const { name, options, open, probes } = mode;
+  t.test(`nc as client: it closes its half first, then we ours; ${name}`, { skip }, async (t) => {
+    const [peer, host] = await TapPeer.startScript(t, HOST, options);
+    const { stdout } = await peer.ns.try('sh', '-c', `printf 'hello\\n' | nc -N ${OUR_ADDRESS} 7`);
+    t.equal(stdout, 'hello\n');
+    const bytes = 3_000_000;
+    const file = patternFile(peer, bytes);
+    const echoed = await peer.ns.run('sh', '-c', `nc -N ${OUR_ADDRESS} 7 <${file} | sha256sum`);
+    t.equal(echoed.split(' ')[0], patternHash(bytes), 'echoed while it was sent');
+    const digest = await peer.ns.run('sh', '-c', `nc -N ${OUR_ADDRESS} 9 <${file}`);
+    t.equal(digest.trim(), patternHash(bytes), 'answered on the half that is left');
+    t.equal((await peer.ns.try('nc', '-z', OUR_ADDRESS, '7')).code, 0, 'nothing is sent at all');
+    t.equal((await peer.ns.try('nc', '-z', OUR_ADDRESS, '7777')).code, 1, 'nobody listens');
+    t.equal(await dropped(peer), 0);
+    const { frames, suspect, errors } = await peer.judge(open);
+    t.ok(frames > (open ? 30 : 1000));
+    t.strictSame(suspect, []);
+    t.strictSame(withoutProbes(errors, probes), {});
+    const seen = await suspicious(peer);
+    t.ok(
+      seen.length >= 1 && seen.length <= 1 + probes,
+      `the reset of the port that nobody listens on: ${seen.join()}`,
+    );
+    await ended(t, host, probes);
+  });
 
-t.test('nc as server: we connect, and close our half first', { skip }, async (t) => {
-  const [theirs, ours] = [2_500_000, 4_000_000];
-  const [peer, host] = await TapPeer.startScript(t, HOST, [`connect=${PEER_ADDRESS}:7,${ours}`]);
-  const server = peer.ns.start(
-    'sh',
-    '-c',
-    `nc -nv -N -l ${PEER_ADDRESS} 7 <${patternFile(peer, theirs)} | sha256sum`,
-  );
-  await server.says(/Listening/i);
-  host.signal('SIGUSR2');
-  const [, report = ''] = await host.says(/^done (.*)$/m, 30_000);
-  t.strictSame(JSON.parse(report), { bytes: theirs, sha256: patternHash(theirs), last: 0 });
-  const { stdout } = await server.exited;
-  t.equal(stdout.split(' ')[0], patternHash(ours));
-  await clean(t, peer, 2000);
-  await ended(t, host, PROBES);
-});
+  t.test(`nc as server: we connect, and close our half first; ${name}`, { skip }, async (t) => {
+    const [theirs, ours] = [2_500_000, 4_000_000];
+    const [peer, host] = await TapPeer.startScript(t, HOST, [
+      `connect=${PEER_ADDRESS}:7,${ours}`,
+      ...options,
+    ]);
+    const server = peer.ns.start(
+      'sh',
+      '-c',
+      `nc -nv -N -l ${PEER_ADDRESS} 7 <${patternFile(peer, theirs)} | sha256sum`,
+    );
+    await server.says(/Listening/i);
+    host.signal('SIGUSR2');
+    const [, report = ''] = await host.says(/^done (.*)$/m, 30_000);
+    t.strictSame(JSON.parse(report), { bytes: theirs, sha256: patternHash(theirs), last: 0 });
+    const { stdout } = await server.exited;
+    t.equal(stdout.split(' ')[0], patternHash(ours));
+    await clean(t, peer, open ? 50 : 2000, mode);
+    await ended(t, host, probes);
+  });
+}

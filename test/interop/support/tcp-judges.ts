@@ -1,6 +1,7 @@
 import type { Test } from 'tap';
 import { tshark } from './capture.ts';
 import type { Child } from './child.ts';
+import type { OffloadMode } from './offload-modes.ts';
 import type { TapPeer } from './tap-peer.ts';
 
 /** Loss probes of a short transfer: either side sends one when the other was not scheduled for two round trips. */
@@ -41,19 +42,22 @@ export async function dropped(peer: TapPeer): Promise<number> {
   return link.stats64.tx.dropped;
 }
 
-/** Both judges, on whole frames: none of ours is wrong, and neither side had to send anything twice. */
-export async function clean(t: Test, peer: TapPeer, atLeast: number): Promise<void> {
+/** Both judges, on whole frames, with checksums that may be open as `mode` says: none of ours is wrong, and neither side had to send anything twice. */
+export async function clean(t: Test, peer: TapPeer, atLeast: number, mode: OffloadMode): Promise<void> {
   t.equal(await dropped(peer), 0, 'the kernel dropped nothing');
-  const { frames, suspect, errors } = await peer.judge();
+  const { frames, suspect, errors } = await peer.judge(mode.open);
   t.ok(frames >= atLeast, `tshark saw ${frames} frames of ours, at least ${atLeast}`);
   t.strictSame(suspect, [], 'none is malformed or carries a wrong checksum');
-  t.strictSame(withoutProbes(errors), {}, 'error counters of the peer stay 0');
-  t.ok((await suspicious(peer)).length <= PROBES, 'no retransmission, no gap, no reset');
+  t.strictSame(withoutProbes(errors, mode.probes), {}, 'error counters of the peer stay 0');
+  t.ok((await suspicious(peer)).length <= mode.probes, 'no retransmission, no gap, no reset');
 }
 
-/** Error counters without what {@link PROBES} loss probes leave. */
-export function withoutProbes(errors: Readonly<Record<string, number>>): Record<string, number> {
-  const rest = Object.entries(errors).filter(([name, count]) => !(name.includes('DSACK') && count <= PROBES));
+/** Error counters without what so many loss probes leave. */
+export function withoutProbes(
+  errors: Readonly<Record<string, number>>,
+  probes: number,
+): Record<string, number> {
+  const rest = Object.entries(errors).filter(([name, count]) => !(name.includes('DSACK') && count <= probes));
   return Object.fromEntries(rest);
 }
 
