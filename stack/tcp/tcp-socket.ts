@@ -23,6 +23,7 @@ import { type Message, putControlInt } from '../socket/message.ts';
 import type { Socket } from '../socket/socket.ts';
 import { close, shutdownSend } from './close.ts';
 import { PACING_UNLIMITED, RCV_SHUTDOWN, SEND_SHUTDOWN } from './constants.ts';
+import { socketToConnection } from './endpoint-fields.ts';
 import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { limitPacingRate } from './pacing.ts';
 import { inqHint, read, readableBytes } from './read.ts';
@@ -174,7 +175,7 @@ export class TcpSocket extends TcpEndpoint {
   }
 
   override buffersChanged(): void {
-    this.apply();
+    socketToConnection(this);
   }
 
   override keepaliveChanged(): void {
