@@ -23,7 +23,8 @@ const LEAST_CWND = 11;
  */
 export function probeMtu(conn: Connection, mss: number): number {
   const { tcb, tcp, receiverSack } = conn;
-  if (tcb.mtupProbeSize !== 0 || tcb.caState !== TCP_CA_OPEN || tcb.sndCwnd < LEAST_CWND) return MTU_PROBE_NONE;
+  if (tcb.mtupProbeSize !== 0 || tcb.caState !== TCP_CA_OPEN || tcb.sndCwnd < LEAST_CWND)
+    return MTU_PROBE_NONE;
   if (receiverSack.reported > 0) return MTU_PROBE_NONE;
   const { mtupSearchHigh: high, mtupSearchLow: low } = tcb;
   const size = mtuToMss(conn, (high + low) >> 1);

@@ -1,14 +1,7 @@
 import { TH_ACK, TH_FIN, TH_PSH } from '../wire/tcp.ts';
 import { startRwndLimited, stopRwndLimited } from './chrono.ts';
 import type { Connection } from './connection.ts';
-import {
-  GSO_MAX_SIZE,
-  NAGLE_CORK,
-  NAGLE_OFF,
-  NAGLE_PUSH,
-  RTO_MIN_MS,
-  TIME_PROBE0,
-} from './constants.ts';
+import { GSO_MAX_SIZE, NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH, RTO_MIN_MS, TIME_PROBE0 } from './constants.ts';
 import { cwndLimited, inCwndReduction } from './cwnd.ts';
 import { segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';

@@ -80,7 +80,8 @@ export function stateIn(state: number, mask: number): boolean {
 }
 
 /** The peer's FIN has been received. */
-export const PEER_CLOSED: number = (1 << TCP_CLOSE_WAIT) | (1 << TCP_LAST_ACK) | (1 << TCP_CLOSING) | (1 << TCP_TIME_WAIT);
+export const PEER_CLOSED: number =
+  (1 << TCP_CLOSE_WAIT) | (1 << TCP_LAST_ACK) | (1 << TCP_CLOSING) | (1 << TCP_TIME_WAIT);
 /** What is queued may still go out (Linux: `tcp_tsq_write`). */
 export const SENDS_QUEUED: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT) | FIN_UNDER_WAY;
 export const CAN_SEND: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT);

@@ -465,8 +465,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     const { tcb } = connection;
     if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
     const result = read(connection, message.iov, flags, this.oobInline !== 0);
-    if (result >= 0 && tcb.recvmsgInq !== 0)
-      putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
+    if (result >= 0 && tcb.recvmsgInq !== 0) putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
   }

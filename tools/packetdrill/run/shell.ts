@@ -70,8 +70,7 @@ const LINES: readonly (readonly [pattern: RegExp, action: Action])[] = [
   ],
   [
     /^nstat((?:\s+-\w+)*)\s*\|\s*grep\s+"?(\w+)"?\s*\|\s*grep\s+-q\s+"\s*(\d+)\s*"$/,
-    (shell, match, line) =>
-      shell.countedTimes(match[2]!, Number(match[3]), match[1]!.includes('s'), line),
+    (shell, match, line) => shell.countedTimes(match[2]!, Number(match[3]), match[1]!.includes('s'), line),
   ],
   [
     /^grep\s+" 0A "\s+\/proc\/net\/tcp6?(?:\s+\/proc\/net\/tcp6?)?\s*\|\s*grep\s+(?:-q\s+)?":([0-9A-Fa-f]{4})"$/,

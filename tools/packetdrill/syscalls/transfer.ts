@@ -161,7 +161,14 @@ function receive(
   expected?: Expression,
 ): Prepared {
   return {
-    request: { name, fd: args.fd(0), lengths: sizes, nowhere: isNowhere(args, expected), flags, controlLength },
+    request: {
+      name,
+      fd: args.fd(0),
+      lengths: sizes,
+      nowhere: isNowhere(args, expected),
+      flags,
+      controlLength,
+    },
     verify: (result) => compareData(expected, result.data),
   };
 }

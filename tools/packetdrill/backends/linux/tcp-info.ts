@@ -41,8 +41,7 @@ export function decodeTcpInfo(bytes: Uint8Array): Map<string, number> {
 }
 
 /** What `SO_MEMINFO` gives, in order (`<linux/sock_diag.h>`). */
-const MEMORY =
-  'RMEM_ALLOC RCVBUF WMEM_ALLOC SNDBUF FWD_ALLOC WMEM_QUEUED OPTMEM BACKLOG DROPS'.split(' ');
+const MEMORY = 'RMEM_ALLOC RCVBUF WMEM_ALLOC SNDBUF FWD_ALLOC WMEM_QUEUED OPTMEM BACKLOG DROPS'.split(' ');
 
 /** Bytes of room for `SO_MEMINFO`. */
 export const MEMORY_INFO_ROOM = MEMORY.length * 4;
