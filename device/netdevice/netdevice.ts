@@ -27,6 +27,7 @@ import {
   PACKET_OTHERHOST,
   type Packet,
 } from '../memory/packet.ts';
+import { STAMP_QUEUED, STAMP_SENT, stampPacket } from '../memory/packet-owner.ts';
 import { PacketQueue } from '../memory/queue.ts';
 import { carrierOff, carrierOn } from './carrier.ts';
 import { Discipline, QDISC_NOOP, QDISC_NOQUEUE } from './discipline.ts';
@@ -227,6 +228,7 @@ export class NetDevice implements LinkPort {
    * code: a packet that is not sent is counted and released.
    */
   transmit(packet: Packet): number {
+    if (packet.stamps !== 0) stampPacket(packet, STAMP_QUEUED);
     return (packet.gsoSize | packet.checksum | packet.payloadLength) === 0
       ? this.#send(packet)
       : sendFitted(this, packet, this.#sendFit);
@@ -390,6 +392,7 @@ export class NetDevice implements LinkPort {
   #hardStart(packet: Packet): boolean {
     this.ns.tap(packet, this, true);
     const bytes = packet.length;
+    if (packet.stamps !== 0) stampPacket(packet, STAMP_SENT);
     if (this.link.startXmit(packet) !== NETDEV_TX_OK) return false;
     this.statistics.txPackets++;
     this.statistics.txBytes += bytes;

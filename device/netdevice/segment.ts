@@ -8,6 +8,7 @@ import {
   GSO_UDP_L4,
   type Packet,
 } from '../memory/packet.ts';
+import { moveOwner } from '../memory/packet-owner.ts';
 import { copyBytes } from '../memory/pool.ts';
 import {
   NETIF_F_GSO_UDP_L4,
@@ -75,6 +76,7 @@ function fit(packet: Packet, features: number): Packet | null {
   if (gathered || (open && packet.references > 1)) {
     const copy = packet.pool.copy(packet);
     if (copy === null) return null;
+    moveOwner(packet, copy);
     packet.release();
     own = copy;
   }
@@ -104,7 +106,9 @@ function sendSegments(dev: NetDevice, packet: Packet, send: (packet: Packet) => 
       dev.drop(packet, DROP_POOL_EXHAUSTED);
       return NET_XMIT_DROP;
     }
-    segmenter.finish(segment, index, offset, offset + part === bytes);
+    const last = offset + part === bytes;
+    segmenter.finish(segment, index, offset, last);
+    if (last) moveOwner(packet, segment);
     if (segment.checksum === CHECKSUM_PARTIAL && (dev.features & ANY_CSUM) === 0) completeChecksum(segment);
     const sent = send(segment);
     if (sent !== NET_XMIT_SUCCESS) result = sent;

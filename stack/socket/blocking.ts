@@ -170,9 +170,12 @@ export class BlockingCalls {
 
   /** A stream's bytes are all sent, unless something comes between: then the result is how many were. */
   sendmsg(fd: number, message: Message, flags: number, done: CallDone): BlockedCall | null {
-    const first = this.#layer.sendmsg(fd, message, flags);
     const socket = this.#layer.lookup(fd);
-    if (typeof socket === 'number' || waitsNot(socket, flags)) return finished(done, first);
+    if (typeof socket === 'number') return finished(done, socket);
+    message.waits = !waitsNot(socket, flags);
+    message.resumed = false;
+    const first = this.#layer.sendmsg(fd, message, flags);
+    if (!message.waits) return finished(done, first);
     const all = iovLength(message.iov);
     const stream = socket.type === SOCK_STREAM;
     if (first !== -EAGAIN && (first < 0 || !stream || first >= all)) return finished(done, first);
@@ -182,11 +185,15 @@ export class BlockingCalls {
       socket,
       WRITABLE,
       socket.sendTimeoutMs,
-      done,
+      (result) => {
+        if (sent < all) socket.sendGivenUp();
+        done(result);
+      },
       () => (sent > 0 ? sent : -EAGAIN),
       () => {
         if (socket.closed) return sent > 0 ? sent : -EBADF;
         message.iov = after(iov, sent);
+        message.resumed = stream;
         const outcome = socket.send(message, flags);
         message.iov = iov;
         if (outcome === -EAGAIN) return undefined;

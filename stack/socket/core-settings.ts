@@ -9,6 +9,8 @@ const SETTINGS = {
   receiveMax: ['net.core.rmem_max', 212992, 2304, INT_MAX],
   sendDefault: ['net.core.wmem_default', 212992, 4608, INT_MAX],
   sendMax: ['net.core.wmem_max', 212992, 4608, INT_MAX],
+  /** Bytes of memory for control: zerocopy calls that nobody was told of yet. */
+  optionMax: ['net.core.optmem_max', 131072, 0, INT_MAX],
   /** Longest accept queue. */
   somaxconn: ['net.core.somaxconn', 4096, 0, INT_MAX],
   /** Descriptors. */

@@ -1,6 +1,9 @@
-import { EDOM, EINVAL, ENODEV, ENOPROTOOPT } from '../../device/errno.ts';
+import { EDOM, EINVAL, ENODEV, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
+import { IPPROTO_TCP } from '../wire/ipv4.ts';
+import { AF_INET, SOCK_DGRAM } from './abi.ts';
 import { intBytes, readInt } from './message.ts';
 import type { Socket } from './socket.ts';
+import { changeTimestamps, setTimestamping, timestampingBytes } from './timestamping.ts';
 
 export const SO_DEBUG = 1;
 export const SO_REUSEADDR = 2;
@@ -27,6 +30,7 @@ export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const SO_TIMESTAMPNS = 35;
 export const SO_MARK = 36;
+export const SO_TIMESTAMPING = 37;
 export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
 export const SO_RXQ_OVFL = 40;
@@ -197,6 +201,7 @@ const OPTIONS: ReadonlyMap<number, SocketOption> = new Map<number, SocketOption>
   ],
   [SO_TIMESTAMP, timestampOption(1)],
   [SO_TIMESTAMPNS, timestampOption(2)],
+  [SO_TIMESTAMPING, { get: timestampingBytes, setBytes: setTimestamping }],
   [SO_BINDTODEVICE, { get: getDevice, setBytes: setDevice }],
   [
     SO_BINDTOIFINDEX,
@@ -214,6 +219,8 @@ const OPTIONS: ReadonlyMap<number, SocketOption> = new Map<number, SocketOption>
     {
       get: (socket) => socket.zerocopy,
       set: (socket, value) => {
+        if (socket.protocol !== IPPROTO_TCP && socket.type !== SOCK_DGRAM) return -EOPNOTSUPP;
+        if (socket.domain !== AF_INET) return -EOPNOTSUPP;
         if (value < 0 || value > 1) return -EINVAL;
         socket.zerocopy = value;
         return 0;
@@ -317,11 +324,9 @@ function timestampOption(kind: number): SocketOption {
   return {
     get: (socket) => (socket.timestamp === kind ? 1 : 0),
     set: (socket, value) => {
-      const { ns } = socket.layer.context;
-      const before = socket.timestamp;
-      socket.timestamp = value === 0 ? 0 : kind;
-      if (before === 0 && value !== 0) ns.timestamps++;
-      else if (before !== 0 && value === 0) ns.timestamps--;
+      changeTimestamps(socket, () => {
+        socket.timestamp = value === 0 ? 0 : kind;
+      });
       return 0;
     },
   };

@@ -1,5 +1,18 @@
 import { EINVAL, ENOPROTOOPT, ENOTCONN, ENOTTY, EOPNOTSUPP } from '../../device/errno.ts';
-import { O_NONBLOCK, O_RDWR, POLLERR, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUT_RDWR, SOL_SOCKET } from './abi.ts';
+import type { Packet } from '../../device/memory/packet.ts';
+import { type PacketOwner, STAMP_QUEUED } from '../../device/memory/packet-owner.ts';
+import {
+  O_NONBLOCK,
+  O_RDWR,
+  POLLERR,
+  POLLOUT,
+  POLLWRBAND,
+  POLLWRNORM,
+  RCV_SHUTDOWN,
+  SEND_SHUTDOWN,
+  SHUT_RDWR,
+  SOL_SOCKET,
+} from './abi.ts';
 import type { SocketAddress } from './address.ts';
 import { ErrorQueue } from './error-queue.ts';
 import type { File } from './file.ts';
@@ -7,13 +20,15 @@ import type { SocketLayer } from './layer.ts';
 import type { Message } from './message.ts';
 import type { SocketOps } from './socket-ops.ts';
 import { getSocketOption, setSocketOption } from './socket-options.ts';
+import { reportStamp, SCM_TSTAMP_SCHED, SCM_TSTAMP_SND } from './stamp-report.ts';
+import { wantsArrivals } from './timestamping.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /**
  * A socket (Linux: `struct sock`): the fields and calls that all kinds have in common. The operations here are those of a kind
  * that does not know them.
  */
-export abstract class Socket implements SocketOps, File {
+export abstract class Socket implements SocketOps, File, PacketOwner {
   readonly layer: SocketLayer;
   /** `AF_*`, `SOCK_*`, `IPPROTO_*`. */
   readonly domain: number;
@@ -35,6 +50,8 @@ export abstract class Socket implements SocketOps, File {
   shutdownMask = 0;
   /** Bytes of memory that received packets hold (Linux: `sk_rmem_alloc`). */
   receiveMemory = 0;
+  /** Bytes of memory that packets on their way out hold (Linux: `sk_wmem_alloc`). */
+  writeMemory = 0;
   /** Packets dropped because there was no room (Linux: `sk_drops`). */
   drops = 0;
 
@@ -65,6 +82,9 @@ export abstract class Socket implements SocketOps, File {
   mark = 0;
   /** 0 none, 1 SO_TIMESTAMP, 2 SO_TIMESTAMPNS. */
   timestamp = 0;
+  /** `SOF_TIMESTAMPING_*` (SO_TIMESTAMPING), and the number of the next datagram or of a stream's first byte. */
+  timestamping = 0;
+  timestampKey = 0;
   receiveOverflow = 0;
   selectErrorQueue = 0;
   maxPacingRate: number = 0xffffffff;
@@ -99,7 +119,7 @@ export abstract class Socket implements SocketOps, File {
     if (this.closed) return;
     this.closed = true;
     this.wait.release();
-    if (this.timestamp !== 0) this.layer.context.ns.timestamps--;
+    if (wantsArrivals(this)) this.layer.context.ns.timestamps--;
     this.errors.clear();
     this.destroy();
   }
@@ -121,6 +141,33 @@ export abstract class Socket implements SocketOps, File {
     this.error = errno;
     this.wait.wake(POLLERR);
   }
+
+  /** Whether another datagram may be written (Linux: `sock_writeable`). */
+  get writable(): boolean {
+    return this.writeMemory < this.sndbuf >> 1;
+  }
+
+  /** See `PacketOwner` (Linux: `sock_wfree`). */
+  packetGone(charge: number): void {
+    this.writeMemory -= charge;
+    if (charge > 0 && this.writable) this.wait.wake(POLLOUT | POLLWRNORM | POLLWRBAND);
+  }
+
+  packetStamped(packet: Packet, moment: number, key: number): void {
+    const kind = moment === STAMP_QUEUED ? SCM_TSTAMP_SCHED : SCM_TSTAMP_SND;
+    reportStamp(this, kind, key, () => packet.bytes());
+  }
+
+  /**
+   * What the numbers of stamped bytes count from, when OPT_ID is set: nothing for datagrams. `written`: from what was written, not
+   * what was acknowledged. A negated errno refuses.
+   */
+  timestampOrigin(_written: boolean): number {
+    return 0;
+  }
+
+  /** A call that sends and waits was given up before all was sent. */
+  sendGivenUp(): void {}
 
   bind(_address: Readonly<SocketAddress>): number {
     return -EOPNOTSUPP;
@@ -182,7 +229,7 @@ export abstract class Socket implements SocketOps, File {
 
   /** Linux: `sk_get_meminfo`; by the numbers `SK_MEMINFO_*`. */
   memoryInfo(): readonly number[] {
-    return [this.receiveMemory, this.rcvbuf, 0, this.sndbuf, 0, 0, 0, 0, this.drops];
+    return [this.receiveMemory, this.rcvbuf, this.writeMemory, this.sndbuf, 0, 0, 0, 0, this.drops];
   }
 
   /** Bound to interface `ifindex` (0: any); kinds that keep tables by it move in them. 0 or a negated errno. */

@@ -1,4 +1,5 @@
 import { Timer } from '../../device/clock/timer.ts';
+import type { PacketOwner } from '../../device/memory/packet-owner.ts';
 import type { Congestion } from './congestion/congestion.ts';
 import { Reno } from './congestion/reno.ts';
 import { DELACK_MAX_MS, RCV_SHUTDOWN, SEGMENT_OVERHEAD } from './constants.ts';
@@ -17,9 +18,10 @@ import { FIN_UNDER_WAY, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_ESTABLISHED, Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import type { TimeWait } from './timewait.ts';
+import type { LentBuffers } from './zerocopy.ts';
 
 /** Who holds a connection: hears what happens to it, and must only note and schedule. */
-export interface ConnectionOwner {
+export interface ConnectionOwner extends PacketOwner {
   /** `POLL*` bits of what may be true now. */
   notify(events: number): void;
   /** The sizes of its buffers were tuned. */
@@ -28,6 +30,12 @@ export interface ConnectionOwner {
   readonly wantsErrors: boolean;
   /** An ICMP error came about a segment of it. `errno`: positive. */
   icmpError(errno: number, type: number, code: number, info: number): void;
+  /** Whether another call may lend its buffers, while `waiting` ranges of them have not been told of. */
+  mayLend(waiting: number): boolean;
+  /** The peer has the byte with this number, of which its writer wanted to hear. `sent`: the bytes of its segment. */
+  acknowledgedStamp(seq: number, sent: () => Uint8Array): void;
+  /** `count` calls, from number `first` on, have their buffers back. */
+  lentBack(first: number, count: number): void;
 }
 
 /**
@@ -68,6 +76,8 @@ export class Connection extends TcpEntry {
   highestSack: Segment | null = null;
   /** The first that may be lost and not sent again yet, null: not known (Linux: `retransmit_skb_hint`). */
   retransmitHint: Segment | null = null;
+  /** Buffers that callers have lent it (MSG_ZEROCOPY), null: nobody ever did. */
+  lent: LentBuffers | null = null;
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();

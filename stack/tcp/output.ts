@@ -17,6 +17,7 @@ import { currentMss } from './mss.ts';
 import { rearmRto } from './rearm.ts';
 import type { Segment } from './segment.ts';
 import { after } from './sequence.ts';
+import { joinStamps } from './stamps.ts';
 import { scheduleLossProbe } from './tail-loss-probe.ts';
 import { packetsInFlight, TCP_CA_RECOVERY, TCP_CLOSE, type Tcb } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
@@ -178,6 +179,8 @@ export function tsoSegs(conn: Connection, mss: number): number {
 function growSegment(conn: Connection, segment: Segment, missing: number): void {
   const { next } = segment;
   if (missing <= 0 || next === null || segment.eor !== 0 || (segment.flags & TH_FIN) !== 0) return;
+  // As in Linux, what was lent stays where it is.
+  if ((segment.fragments | next.fragments) !== 0) return;
   const bytes = segmentBytes(next);
   if (bytes === 0) return;
   if (bytes > missing) {
@@ -188,6 +191,7 @@ function growSegment(conn: Connection, segment: Segment, missing: number): void 
   segment.endSeq = next.endSeq;
   segment.flags |= next.flags;
   segment.eor = next.eor;
+  joinStamps(segment, next);
   conn.writeQueue.remove(next);
   conn.freeSegment(next);
 }

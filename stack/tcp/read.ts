@@ -6,9 +6,12 @@ import type { Connection } from './connection.ts';
 import { RCV_SHUTDOWN } from './constants.ts';
 import { checkFastPath } from './fast-path.ts';
 import { after, before } from './sequence.ts';
-import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
+import { stateIn } from './states.ts';
+import { TCP_CLOSE, TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_LISTEN } from './tcb.ts';
 import { URG_NOTYET, URG_READ, URG_VALID } from './urgent.ts';
 import { adjustReceiveSpace } from './window.ts';
+
+const FIN_CAME = (1 << TCP_CLOSE_WAIT) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
 
 /**
  * Gives the application what was received in order, as far as its buffers go (Linux: `tcp_recvmsg_locked`). Bytes, 0 at the end,
@@ -23,7 +26,7 @@ export function read(
   const { tcb } = conn;
   if (tcb.state === TCP_LISTEN) return -ENOTCONN;
   const room = iovLength(iov);
-  if (room < 0) return -EFAULT;
+  if (room < 0) return conn.receiveQueue.bytes > 0 ? -EFAULT : nothingRead(conn);
   if ((flags & MSG_OOB) !== 0) return readUrgent(conn, iov, flags, inline);
   const copied = copyOut(conn, iov, room, flags, inline);
   if (copied > 0) {
@@ -131,4 +134,9 @@ export function readableBytes(conn: Connection, inline: boolean): number {
   const atMark = tcb.urgData !== 0 && tcb.urgData !== URG_NOTYET;
   if (!atMark || inline || before(tcb.urgSeq, tcb.copiedSeq) || !before(tcb.urgSeq, tcb.rcvNxt)) return bytes;
   return (tcb.urgSeq - tcb.copiedSeq) >>> 0;
+}
+
+/** What a reader is told to be left (TCP_INQ): a FIN counts as a byte, so that he reads on (Linux: `tcp_inq_hint`). */
+export function inqHint(conn: Connection): number {
+  return conn.receiveQueue.bytes + (stateIn(conn.tcb.state, FIN_CAME) ? 1 : 0);
 }

@@ -8,9 +8,10 @@ import type { SegmentList } from './segment-list.ts';
 import { advance, distance } from './sequence.ts';
 import { loadTcb, saveTcb, type Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
+import { LentBuffers, type LentCalls } from './zerocopy.ts';
 
 /** Layout of {@link SavedConnection}; another one is refused. */
-const VERSION = 1;
+const VERSION = 2;
 /** Bytes of a packet that restored data is put into. */
 const CHUNK = 1460;
 
@@ -51,6 +52,9 @@ const SEGMENT_FIELDS = [
   'sentUs',
   'transmissions',
   'eor',
+  'fragments',
+  'stamps',
+  'stampSeq',
   'txDelivered',
   'txDeliveredUs',
   'txFirstTxUs',
@@ -73,6 +77,8 @@ export interface SavedConnection {
   /** Bytes that were written and not acknowledged, from `sendSeq` on. */
   readonly send: string;
   readonly sendSeq: number;
+  /** Calls whose buffers were lent. */
+  readonly lent: readonly Readonly<LentCalls>[];
   readonly sent: readonly Readonly<SavedSegment>[];
   readonly unsent: readonly Readonly<SavedSegment>[];
   /** Bytes that can be read. */
@@ -111,6 +117,7 @@ export function saveConnection(conn: Connection): SavedConnection {
     wantsSpace: conn.wantsSpace,
     send: conn.sendBuffer.toBytes().toString('base64'),
     sendSeq: conn.sendBuffer.bytes > 0 ? conn.sendBuffer.firstSeq : tcb.writeSeq,
+    lent: (conn.lent?.calls ?? []).map((calls) => ({ ...calls, held: false })),
     sent: saveSegments(conn.rtxQueue),
     unsent: saveSegments(conn.writeQueue),
     receive: conn.receiveQueue.toBytes().toString('base64'),
@@ -159,6 +166,10 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   loadSegments(conn, conn.rtxQueue, saved.sent, shiftUs);
   loadSegments(conn, conn.writeQueue, saved.unsent, shiftUs);
   rebuildHints(conn);
+  if (saved.lent.length > 0) {
+    conn.lent = new LentBuffers();
+    conn.lent.calls.push(...saved.lent.map((calls) => ({ ...calls })));
+  }
   conn.receiverSack.blocks.set(saved.sacks.slice(0, 8));
   conn.receiverSack.count = Math.min(saved.sacks.length >> 1, 4);
   tcp.stateChanges(conn, 7, conn.tcb.state);

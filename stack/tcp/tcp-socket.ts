@@ -12,9 +12,11 @@ import {
   ENOTCONN,
   EPIPE,
 } from '../../device/errno.ts';
+import type { Packet } from '../../device/memory/packet.ts';
 import {
   AF_UNSPEC,
   MSG_ERRQUEUE,
+  MSG_ZEROCOPY,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -28,18 +30,21 @@ import {
   SIOCOUTQ,
   SIOCOUTQNSD,
   SOCK_STREAM,
-  SOL_IP,
   SOL_TCP,
 } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
-import { receiveError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
+import { queuedError, receiveError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
 import { IPV4 } from '../socket/family.ts';
 import type { OfferedFlow } from '../socket/forward.ts';
-import { IP_RECVERR } from '../socket/inet-options.ts';
 import { InetSocket } from '../socket/inet-socket.ts';
 import type { SocketLayer } from '../socket/layer.ts';
 import { type Message, putControlInt } from '../socket/message.ts';
+import { stampsFor } from '../socket/send-parameters.ts';
 import type { Socket } from '../socket/socket.ts';
+import { putTimestamps } from '../socket/stamp-control.ts';
+import { reportStamp, SCM_TSTAMP_ACK } from '../socket/stamp-report.ts';
+import { changeTimestamps } from '../socket/timestamping.ts';
+import { mayLend, reportLent } from '../socket/zerocopy.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { close, disconnect, shutdownSend } from './close.ts';
@@ -49,7 +54,7 @@ import { RCV_SHUTDOWN, RCVBUF_LOCK, SEND_SHUTDOWN, SNDBUF_LOCK } from './constan
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
 import { PortLease } from './ports.ts';
-import { read, readableBytes } from './read.ts';
+import { inqHint, read, readableBytes } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
 import { FIN_UNDER_WAY, stateIn } from './states.ts';
@@ -163,20 +168,41 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
   icmpError(errno: number, type: number, code: number, info: number): void {
     if (this.receiveErrors === 0) return;
     const { tcb } = this.connection;
-    this.errors.push({
-      errno,
-      origin: SO_EE_ORIGIN_ICMP,
-      type,
-      code,
-      info,
-      data: 0,
-      offender: 0,
-      destination: tcb.remote,
-      port: tcb.remotePort,
-      payload: new Uint8Array(0),
-      level: SOL_IP,
-      controlType: IP_RECVERR,
-    });
+    const { remote: destination, remotePort: port } = tcb;
+    this.errors.push(
+      queuedError({ errno, origin: SO_EE_ORIGIN_ICMP, type, code, info, destination, port }),
+    );
+  }
+
+  mayLend(waiting: number): boolean {
+    return mayLend(this, waiting);
+  }
+
+  lentBack(first: number, count: number): void {
+    reportLent(this, first, count);
+  }
+
+  acknowledgedStamp(seq: number, sent: () => Uint8Array): void {
+    reportStamp(this, SCM_TSTAMP_ACK, this.#stampKey(seq), sent);
+  }
+
+  override packetStamped(packet: Packet, moment: number, seq: number): void {
+    super.packetStamped(packet, moment, this.#stampKey(seq));
+  }
+
+  /** A byte's number as its user counts. */
+  #stampKey(seq: number): number {
+    return (seq - this.timestampKey) >>> 0;
+  }
+
+  override timestampOrigin(written: boolean): number {
+    const { state, writeSeq, sndUna } = this.connection.tcb;
+    if (state === TCP_CLOSE || this.listener !== null) return -EINVAL;
+    return written ? writeSeq : sndUna;
+  }
+
+  override sendGivenUp(): void {
+    this.connection.lent?.end(this.connection);
   }
 
   /** The connection's errors are the socket's. */
@@ -275,6 +301,12 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     this.sendTimeoutMs = from.sendTimeoutMs;
     this.priority = from.priority;
     this.mark = from.mark;
+    this.zerocopy = from.zerocopy;
+    this.timestampKey = from.timestampKey;
+    changeTimestamps(this, () => {
+      this.timestamp = from.timestamp;
+      this.timestamping = from.timestamping;
+    });
     this.ttl = from.ttl;
     this.minTtl = from.minTtl;
     this.mtuDiscover = from.mtuDiscover;
@@ -401,6 +433,7 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     close(old);
     fresh.tcb.nonagle = old.tcb.nonagle;
     fresh.tcb.userMss = old.tcb.userMss;
+    fresh.tcb.zerocopyNext = old.tcb.zerocopyNext;
     this.connection = fresh;
   }
 
@@ -453,19 +486,24 @@ export class TcpSocket extends InetSocket implements ConnectionOwner {
     this.#settle();
     const error = this.takeError();
     if (error < 0) return error;
-    return write(this.connection, message.iov, flags);
+    const stamps = stampsFor(this, message);
+    if (stamps < 0) return stamps;
+    const lends = this.zerocopy !== 0;
+    return write(this.connection, message, lends ? flags : flags & ~MSG_ZEROCOPY, stamps);
   }
 
   override receive(message: Message, flags: number): number {
-    if ((flags & MSG_ERRQUEUE) !== 0) return receiveError(this.errors, this.family, message);
+    if ((flags & MSG_ERRQUEUE) !== 0) return receiveError(this, this.family, message);
     if (this.listener !== null) return -ENOTCONN;
     this.#settle();
     const { connection } = this;
     const { tcb } = connection;
     if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
     const result = read(connection, message.iov, flags, this.oobInline !== 0);
+    const { arrivedMs } = connection.receiveQueue;
+    if (result > 0 && arrivedMs !== 0) putTimestamps(this, message, arrivedMs, false);
     if (result >= 0 && tcb.recvmsgInq !== 0)
-      putControlInt(message, SOL_TCP, TCP_INQ, readableBytes(connection, this.oobInline !== 0));
+      putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
   }

@@ -43,6 +43,7 @@ import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
 import { after, before } from './sequence.ts';
+import { stampOnWay } from './stamps.ts';
 import { packetsInFlight, TCP_CLOSE } from './tcb.ts';
 import { selectWindow } from './window.ts';
 
@@ -215,6 +216,7 @@ function sendPieces(
       packet.gsoSize = mss;
       packet.gsoType = conn.network.gsoType | (first !== 0 ? GSO_ECN : 0);
     }
+    if (done && segment.stamps !== 0) stampOnWay(conn, segment, packet);
     const result = finish(conn, packet, at, ecn);
     if (result !== 0 && result !== NET_XMIT_CN) return result;
     first = 0;

@@ -1,5 +1,5 @@
 import { DROP_POOL_EXHAUSTED } from '../../device/drop.ts';
-import { EACCES, EAFNOSUPPORT, EDESTADDRREQ, EINVAL, EMSGSIZE, ENOBUFS, EPIPE } from '../../device/errno.ts';
+import { EACCES, EAFNOSUPPORT, EAGAIN, EDESTADDRREQ, EINVAL, EMSGSIZE, ENOBUFS, EPIPE } from '../../device/errno.ts';
 import { checksum, fold } from '../../device/memory/checksum.ts';
 import { CHECKSUM_PARTIAL, GSO_UDP_L4, type Packet } from '../../device/memory/packet.ts';
 import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM } from '../../device/netdevice/features.ts';
@@ -12,7 +12,9 @@ import { type Path, pathMtu } from '../ip/path.ts';
 import { AF_UNSPEC, MSG_CONFIRM, SEND_SHUTDOWN, SOL_UDP } from '../socket/abi.ts';
 import { gather } from '../socket/iov.ts';
 import type { Message } from '../socket/message.ts';
+import { own } from '../socket/send-charge.ts';
 import { SendParameters } from '../socket/send-parameters.ts';
+import { nextStampKey, TX_PACKET } from '../socket/timestamping.ts';
 import { RTN_BROADCAST, RTN_MULTICAST } from '../wire/address.ts';
 import { IP_DF, IPPROTO_UDP } from '../wire/ipv4.ts';
 import { UDP_CHECKSUM, UDP_DESTINATION, UDP_HLEN, UDP_LENGTH, UDP_SOURCE } from '../wire/udp.ts';
@@ -48,6 +50,8 @@ export class UdpOutput {
   };
   readonly #corked: (Uint8Array | null)[] = [null];
   #mark = 0;
+  #stamps = 0;
+  #stampKey = 0;
   #priority = 0;
 
   constructor(context: IpContext) {
@@ -113,6 +117,10 @@ export class UdpOutput {
     if (path.type === RTN_BROADCAST && socket.broadcast === 0) return -EACCES;
     if (socket.error !== 0) return socket.takeError();
     if ((socket.shutdownMask & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    if (socket.writeMemory >= socket.sndbuf) {
+      mib.add(MIB.UdpSndbufErrors);
+      return -EAGAIN;
+    }
     const { headerLength } = socket.family;
     const mtu = socket.ignoresPmtu ? path.dev.mtu : this.#mtu(path);
     const { segment } = parameters;
@@ -171,6 +179,8 @@ export class UdpOutput {
       packet.gsoType = GSO_UDP_L4;
     }
     this.#checksum(socket, packet, path, at);
+    own(packet, socket, this.#stamps, this.#stampKey);
+    this.#stamps = 0;
     packet.mark = this.#mark;
     packet.priority = this.#priority;
     mib.add(MIB.UdpOutDatagrams);
@@ -233,6 +243,8 @@ export class UdpOutput {
     fields.mtu = socket.ignoresPmtu ? mtu : 0;
     fields.loop = socket.multicastLoop !== 0;
     this.#mark = parameters.mark;
+    this.#stamps = parameters.stamps & TX_PACKET;
+    this.#stampKey = parameters.stamps !== 0 ? nextStampKey(socket) : 0;
     this.#priority = parameters.priority;
   }
 

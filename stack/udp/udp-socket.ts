@@ -113,7 +113,7 @@ export class UdpSocket extends DatagramSocket {
   }
 
   override ioctl(request: number): number {
-    if (request === SIOCOUTQ) return 0;
+    if (request === SIOCOUTQ) return this.writeMemory;
     if (request !== SIOCINQ) return super.ioctl(request);
     const packet = this.queue.peek();
     if (packet === null) return 0;

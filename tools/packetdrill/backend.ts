@@ -43,6 +43,8 @@ export interface RouteChange {
  * process on it. Times are microseconds on the backend's own clock. Operations that the stack lacks throw `Unsupported`.
  */
 export interface Backend {
+  /** Microseconds since 1970 when the backend's clock was 0. */
+  readonly epoch: number;
   /** The time. */
   now(): number;
   /** Waits until then; work of the stack that is due on the way is done. A time in the past is now. */

@@ -60,7 +60,7 @@ export class CallRunner {
 
   /** Makes the call, or begins it when it is one that blocks; gives the time. */
   async run(event: ScriptEvent, action: SyscallAction, due: Due): Promise<number> {
-    const args = new Arguments(action, event.line, this.#world.settings, this.#fds);
+    const args = new Arguments(action, event.line, this.#world.settings, this.#fds, this.#epoch());
     const prepared = prepareSyscall(args);
     prepared.before?.(this.#world);
     if (action.end !== undefined) return this.#begin(event, args, prepared, action.end, due);
@@ -122,6 +122,11 @@ export class CallRunner {
     prepared.after?.(this.#world, result, expected ?? result.ret);
     const complaint = prepared.verify?.(result);
     if (complaint !== undefined) fail(complaint);
+  }
+
+  /** The time of day when the script began. */
+  #epoch(): number {
+    return this.#backend.epoch + this.#trace.start;
   }
 
   #learnFd(script: number, live: number): void {

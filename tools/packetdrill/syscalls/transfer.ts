@@ -161,9 +161,15 @@ function receive(
   expected?: Expression,
 ): Prepared {
   return {
-    request: { name, fd: args.fd(0), lengths: sizes, flags, controlLength },
+    request: { name, fd: args.fd(0), lengths: sizes, flags, controlLength, nowhere: isNull(args, expected) },
     verify: (result) => compareData(expected, result.data),
   };
+}
+
+function isNull(args: Arguments, buffer: Expression | undefined): boolean {
+  if (buffer?.kind !== 'symbol' && buffer?.kind !== 'number') return false;
+  if (args.evaluate(buffer) === 0) return true;
+  throw args.unsupported(`${args.action.name} to an address other than NULL`);
 }
 
 function compareData(expected: Expression | undefined, data: Uint8Array | undefined): string | undefined {

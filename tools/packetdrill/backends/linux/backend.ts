@@ -42,6 +42,10 @@ export class LinuxBackend implements Backend {
     return new LinuxBackend(agent);
   }
 
+  get epoch(): number {
+    return this.#agent.epoch;
+  }
+
   now(): number {
     return Math.max(monotonic(), this.#at);
   }

@@ -29,6 +29,7 @@ export interface LibcCall {
 }
 
 const ADDRESS_ROOM = 16;
+const NOTHING = new Uint8Array(0);
 
 /** The call of libc that a request means. */
 export function marshal(request: SyscallRequest): LibcCall {
@@ -158,21 +159,22 @@ function marshalSend(request: SendRequest): LibcCall {
 function marshalReceive(request: ReceiveRequest): LibcCall {
   const { fd, flags, lengths } = request;
   const length = lengths[0] ?? 0;
-  const read: LibcCall['read'] = ([data], ret) => ({ data: data!.subarray(0, Math.max(0, ret)) });
+  const read: LibcCall['read'] = ([data], ret) => ({ data: data?.subarray(0, Math.max(0, ret)) ?? NOTHING });
+  const room = request.nowhere === true ? 0 : { out: length };
   switch (request.name) {
     case 'read':
-      return { fn: 'read', args: [fd, { out: length }, length], read };
+      return { fn: 'read', args: [fd, room, length], read };
     case 'recv':
-      return { fn: 'recv', args: [fd, { out: length }, length, flags], read };
+      return { fn: 'recv', args: [fd, room, length, flags], read };
     case 'readv':
       return { fn: 'readv', args: [fd, { vectors: lengths.map((out) => ({ out })) }, lengths.length], read };
     case 'recvfrom':
       return {
         fn: 'recvfrom',
-        args: [fd, { out: length }, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
-        read: ([data, address], ret) => ({
-          data: data!.subarray(0, Math.max(0, ret)),
-          address: decodeAddress(address!),
+        args: [fd, room, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
+        read: (outputs, ret) => ({
+          data: request.nowhere === true ? NOTHING : outputs[0]!.subarray(0, Math.max(0, ret)),
+          address: decodeAddress(outputs.at(-2)!),
         }),
       };
     case 'recvmsg': {

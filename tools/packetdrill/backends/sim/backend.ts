@@ -45,6 +45,10 @@ export class SimBackend implements Backend {
     this.#link.sent.length = 0;
   }
 
+  get epoch(): number {
+    return this.#clock.epoch * 1000;
+  }
+
   now(): number {
     return Math.round(this.#clock.now() * 1000);
   }
