@@ -2,6 +2,7 @@ import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import {
   EACCES,
   EAFNOSUPPORT,
+  EAGAIN,
   EDESTADDRREQ,
   EFAULT,
   EINVAL,
@@ -52,8 +53,10 @@ import type { SocketLayer } from './layer.ts';
 import { intBytes, type Message, readInt } from './message.ts';
 import type { RawSockets } from './raw-sockets.ts';
 import { putInetControl, putSocketControl } from './receive-control.ts';
+import { own } from './send-charge.ts';
 import { SendParameters } from './send-parameters.ts';
 import { copyOption } from './socket-options.ts';
+import { nextStampKey, TX_PACKET } from './timestamping.ts';
 
 /** A raw socket's receive buffer is full. */
 export const DROP_RAW_RCVBUF: number = dropReason('raw_rcvbuf');
@@ -137,6 +140,7 @@ export class RawSocket extends DatagramSocket {
     if (path.type === RTN_BROADCAST && this.broadcast === 0) return -EACCES;
     if (this.error !== 0) return this.takeError();
     if ((this.shutdownMask & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    if (this.writeMemory >= this.sndbuf) return -EAGAIN;
     const result =
       this.headerIncluded !== 0
         ? this.#sendWithHeader(path, message, length)
@@ -165,7 +169,7 @@ export class RawSocket extends DatagramSocket {
   }
 
   override ioctl(request: number): number {
-    if (request === SIOCOUTQ) return 0;
+    if (request === SIOCOUTQ) return this.writeMemory;
     return request === SIOCINQ ? (this.queue.peek()?.length ?? 0) : super.ioctl(request);
   }
 
@@ -239,17 +243,23 @@ export class RawSocket extends DatagramSocket {
       return -ENOBUFS;
     }
     gather(message.iov, 0, length, packet.pool.u8, packet.put(length));
+    this.#own(packet);
     packet.mark = parameters.mark;
     packet.priority = parameters.priority;
-    const own = path.type === RTN_MULTICAST ? this.multicastTtl : this.ttl;
+    const ttl = path.type === RTN_MULTICAST ? this.multicastTtl : this.ttl;
     fields.protocol = this.protocol;
     fields.tos = parameters.tos;
-    fields.ttl = parameters.ttlGiven ? parameters.ttl : own >= 0 ? own : ip.output.defaultTtl(path);
+    fields.ttl = parameters.ttlGiven ? parameters.ttl : ttl >= 0 ? ttl : ip.output.defaultTtl(path);
     fields.fragment = this.setsDontFragment(path, bytes <= mtu) ? IP_DF : 0;
     fields.mtu = this.ignoresPmtu ? mtu : 0;
     fields.loop = this.multicastLoop !== 0;
     const result = ip.output.push(packet, path, fields, this.#options);
     return result === NET_XMIT_DROP ? -ENOBUFS : Math.min(0, result);
+  }
+
+  #own(packet: Packet): void {
+    const { stamps } = this.#parameters;
+    own(packet, this, stamps & TX_PACKET, stamps !== 0 ? nextStampKey(this) : 0);
   }
 
   /** The user's header goes out as it is, but for what the host fills in (Linux: `raw_send_hdrinc`). */
@@ -286,6 +296,7 @@ export class RawSocket extends DatagramSocket {
     packet.transport = at + header;
     packet.protocol = ETH_P_IP;
     packet.packetType = PACKET_HOST;
+    this.#own(packet);
     packet.mark = this.#parameters.mark;
     packet.priority = this.#parameters.priority;
     if (this.protocol === IPPROTO_ICMP && length > header) icmp.countOut(view.getUint8(at + header));

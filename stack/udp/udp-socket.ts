@@ -1,4 +1,4 @@
-import { EBUSY, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
+import { EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import { MIB } from '../counters.ts';
 import {
@@ -7,6 +7,7 @@ import {
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
+  MSG_ZEROCOPY,
   POLLIN,
   POLLRDNORM,
   SIOCINQ,
@@ -21,6 +22,7 @@ import type { SocketLayer } from '../socket/layer.ts';
 import { intBytes, type Message, putControlInt, readInt } from '../socket/message.ts';
 import { putInetControl, putSocketControl } from '../socket/receive-control.ts';
 import { copyOption } from '../socket/socket-options.ts';
+import { mayLend, reportLent } from '../socket/zerocopy.ts';
 import { IP_SOURCE, IPPROTO_UDP } from '../wire/ipv4.ts';
 import { UDP_HLEN, UDP_SOURCE } from '../wire/udp.ts';
 import { Cork } from './cork.ts';
@@ -45,6 +47,8 @@ export class UdpSocket extends DatagramSocket {
   cork: Cork | null = null;
   /** Bytes of the oldest super-segment that were read already. */
   #consumed = 0;
+  /** Number of the next call with MSG_ZEROCOPY. */
+  #lent = 0;
 
   constructor(layer: SocketLayer, udp: Udp) {
     super(layer, IPV4, SOCK_DGRAM, IPPROTO_UDP);
@@ -78,14 +82,26 @@ export class UdpSocket extends DatagramSocket {
     if (length < 0) return length;
     if (length > LONGEST) return -EMSGSIZE;
     const more = this.corked !== 0 || (flags & MSG_MORE) !== 0;
-    const { cork } = this;
-    if (cork === null) {
+    const lends = (flags & MSG_ZEROCOPY) !== 0 && this.zerocopy !== 0 && length > 0;
+    if (this.cork === null) {
       const prepared = this.udp.output.prepare(this, message, flags);
       if (prepared < 0) return prepared;
-      if (!more) return this.udp.output.send(this, message.iov, length);
+      if (lends && !mayLend(this, 0)) return -ENOBUFS;
+      if (!more) {
+        const sent = this.udp.output.send(this, message.iov, length);
+        if (lends && sent >= 0) this.#giveBack(1);
+        return sent;
+      }
       this.cork = new Cork(this.udp.output.destination, this.udp.output.parameters);
     }
-    return this.#append(this.cork!, message, length, more);
+    if (lends) this.cork.lent++;
+    return this.#append(this.cork, message, length, more);
+  }
+
+  /** `count` calls with MSG_ZEROCOPY were copied, so that they have their buffers back at once. */
+  #giveBack(count: number): void {
+    reportLent(this, this.#lent, count);
+    this.#lent = (this.#lent + count) >>> 0;
   }
 
   override receive(message: Message, flags: number): number {
@@ -207,7 +223,9 @@ export class UdpSocket extends DatagramSocket {
     const { cork } = this;
     if (cork === null) return 0;
     this.cork = null;
-    return this.udp.output.sendCorked(this, cork);
+    const sent = this.udp.output.sendCorked(this, cork);
+    if (cork.lent > 0) this.#giveBack(cork.lent);
+    return sent;
   }
 
   #control(message: Message, packet: Packet): void {
