@@ -27,7 +27,7 @@ export {
 export { LinkFilter } from './link/filter.ts';
 export { LoopbackLink } from './link/loopback.ts';
 export type { FdbEntry, FdbEvent, FdbKind, FdbListener } from './link/switch/fdb.ts';
-export { DROP_SWITCH_PORT_DOWN, DROP_SWITCH_SEGMENT, type SwitchPort } from './link/switch/port.ts';
+export { DROP_SWITCH_PORT_DOWN, type SwitchPort } from './link/switch/port.ts';
 export * from './link/switch/switch.ts';
 export { TapLink, type TapOptions } from './link/tap.ts';
 export { TunLink, type TunOptions } from './link/tun.ts';

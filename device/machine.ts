@@ -6,6 +6,7 @@ import type { NetdevInfo } from './netdevice/netdev-info.ts';
 import type { Netns } from './netdevice/netns.ts';
 import { NotifierChain, type NotifierFault } from './netdevice/notifier.ts';
 import { Rtnl } from './netdevice/rtnl.ts';
+import type { Segmenter } from './netdevice/segment.ts';
 import { type Entropy, RealEntropy } from './random.ts';
 
 /** Where tapir differs from Linux on purpose, a switch an item that brings Linux's behaviour back. All are off by default. */
@@ -83,6 +84,8 @@ export class Machine {
   /** The global netdev chain (Linux: `netdev_chain`); register through `registerNetdevNotifier` for the replay. */
   readonly chain: NotifierChain<NetdevInfo>;
   readonly namespaces: Netns[] = [];
+  /** How super-segments of a kind (`GSO_*`) are cut for links that can't carry them (Linux: `dev_add_offload`). */
+  readonly segmenters: Map<number, Segmenter> = new Map();
 
   constructor(options: MachineOptions = {}) {
     this.clock = options.clock ?? new RealClock();

@@ -29,6 +29,9 @@ export abstract class Clock {
   /** Runs deferred work now: what a driver calls at the end of a batch of received frames. */
   abstract settle(): void;
 
+  /** Calls `callback` once when the event loop comes round again: for what goes on and on, but leaves others their turn. */
+  abstract nextTurn(callback: () => void): void;
+
   /** Number of armed timers. */
   pendingTimers(): number {
     return this.wheel.pending;

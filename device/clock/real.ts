@@ -4,8 +4,6 @@ import type { Timer } from './timer.ts';
 
 /** Deferred work a turn of the event loop (Linux: `net.core.netdev_budget`); the rest goes on in the next turn. */
 const BUDGET = 4096;
-/** A timeout that comes this late, ms, came behind a pause of the process: what arrived meanwhile is heard first. */
-const LATE_MS = 20;
 /** `setTimeout` takes no more than 31 bits. */
 const LONGEST_TIMEOUT = 0x7fffffff;
 
@@ -13,17 +11,16 @@ const LONGEST_TIMEOUT = 0x7fffffff;
  * The machine's own time. This file and `random.ts` are the only ones below `tools/` that ask the host for anything.
  *
  * One `setTimeout` stands behind the whole wheel. Deferred work runs when a driver's batch ends (`settle`), or else in a
- * microtask at the end of the current tick. Node runs timeouts before it reads: behind a pause they wait for one turn, or every
- * retransmission timer of a process that was not scheduled would expire beside the acknowledgements that it was to read.
+ * microtask at the end of the current tick. Node runs timeouts before it reads: they wait until it has, or the retransmission
+ * timers of a process that was not scheduled, or had a long turn, would expire beside the acknowledgements that it is to read.
  */
 export class RealClock extends Clock {
   readonly epoch: number;
   readonly #origin: number;
   readonly #onTimeout = (): void => {
-    if (this.now() - this.#armedFor / 1000 > LATE_MS) setImmediate(this.#onLate);
-    else this.#fire();
+    setImmediate(this.#onTurn);
   };
-  readonly #onLate = (): void => this.#fire();
+  readonly #onTurn = (): void => this.#fire();
   readonly #onTick = (): void => {
     this.#tickScheduled = false;
     this.settle();
@@ -77,6 +74,10 @@ export class RealClock extends Clock {
         setImmediate(this.#onTick);
       }
     }
+  }
+
+  nextTurn(callback: () => void): void {
+    setImmediate(callback);
   }
 
   override arm(timer: Timer, atMs: number): void {

@@ -10,6 +10,7 @@ const RUNAWAY = 10_000_000;
  */
 export class VirtualClock extends Clock {
   readonly epoch: number;
+  #turns: (() => void)[] = [];
 
   /** `epoch`: milliseconds since the Unix epoch that this clock's 0 stands for in captures. */
   constructor(epoch = 0) {
@@ -53,6 +54,20 @@ export class VirtualClock extends Clock {
       this.advance((next - this.wheel.elapsed) / 1000);
     }
     return true;
+  }
+
+  /** Such callbacks wait for {@link turn}, wherever the time is moved to. */
+  nextTurn(callback: () => void): void {
+    this.#turns.push(callback);
+  }
+
+  /** One turn of an event loop that is not there; returns how many callbacks waited for it. */
+  turn(): number {
+    const callbacks = this.#turns;
+    this.#turns = [];
+    for (const callback of callbacks) callback();
+    this.settle();
+    return callbacks.length;
   }
 
   settle(): void {

@@ -14,6 +14,7 @@ export abstract class LinkFilter implements Link, LinkPort {
   port!: LinkPort;
 
   flush?: () => void;
+  look?: () => void;
   setMac?: (mac: MacAddress) => number;
   changeMtu?: (mtu: number) => number;
   changeCarrier?: (on: boolean) => number;
@@ -25,6 +26,7 @@ export abstract class LinkFilter implements Link, LinkPort {
   constructor(inner: Link) {
     this.inner = inner;
     if (inner.flush) this.flush = () => inner.flush!();
+    if (inner.look) this.look = () => inner.look!();
     if (inner.setMac) this.setMac = (mac) => inner.setMac!(mac);
     if (inner.changeMtu) this.changeMtu = (mtu) => inner.changeMtu!(mtu);
     if (inner.changeCarrier) this.changeCarrier = (on) => inner.changeCarrier!(on);
@@ -112,6 +114,9 @@ export abstract class LinkFilter implements Link, LinkPort {
   }
   wakeQueue(): void {
     this.port.wakeQueue();
+  }
+  looked(frames: number): void {
+    this.port.looked?.(frames);
   }
   notifyPeers(): void {
     this.port.notifyPeers();

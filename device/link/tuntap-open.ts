@@ -17,7 +17,7 @@ import {
   TUN_F_USO6,
 } from '../native.ts';
 import {
-  NETIF_F_GRO,
+  NETIF_F_GRO_HW,
   NETIF_F_GSO_UDP_L4,
   NETIF_F_HW_CSUM,
   NETIF_F_RXCSUM,
@@ -42,10 +42,18 @@ export interface TunTapOptions {
   persist?: boolean;
   /** False: both sides start without carrier. */
   carrier?: boolean;
-  /** Frames carry a virtio header: checksums and segmentation are left to the kernel, super-segments go both ways. */
+  /**
+   * Frames carry a virtio header: checksums and segmentation are left to the kernel, super-segments go both ways. True when left out;
+   * false: plain frames.
+   */
   vnetHeader?: boolean;
   /** Opens one queue of a multi-queue device: one link each in several threads, all with the same name. */
   multiQueue?: boolean;
+  /**
+   * Microseconds for which the link looks for a next frame by itself after each, instead of waiting until the event loop tells; 0, when
+   * left out: not at all, Infinity: always.
+   */
+  busyPoll?: number;
   /** Bytes of sent frames that the kernel may hold; unlimited when left out. */
   sendBuffer?: number;
 }
@@ -58,7 +66,8 @@ export const VNET_FEATURES: number =
   NETIF_F_TSO |
   NETIF_F_TSO_ECN |
   NETIF_F_TSO6 |
-  NETIF_F_GSO_UDP_L4;
+  NETIF_F_GSO_UDP_L4 |
+  NETIF_F_GRO_HW;
 
 const TCP_OFFLOAD = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 const UDP_OFFLOAD = TUN_F_USO4 | TUN_F_USO6;
@@ -86,7 +95,7 @@ export function openQueue(
   const flags =
     mode |
     IFF_NO_PI |
-    (options.vnetHeader ? IFF_VNET_HDR : 0) |
+    ((options.vnetHeader ?? true) ? IFF_VNET_HDR : 0) |
     (options.multiQueue ? IFF_MULTI_QUEUE : 0) |
     (options.carrier === false ? IFF_NO_CARRIER : 0);
   const opened = driver.open(name, flags, memory, rx, tx, onReady);
@@ -115,12 +124,12 @@ export function configure(queue: TapQueue, options: TunTapOptions): number {
 }
 
 /**
- * Tells the kernel what we can receive: unfinished checksums with RXCSUM, super-segments when GRO is on as well. UDP
+ * Tells the kernel what we can receive: unfinished checksums with RXCSUM, super-segments when GRO_HW is on as well. UDP
  * segmentation is left out where the kernel does not know it (before Linux 6.2).
  */
 export function offerOffload(queue: TapQueue, features: number): number {
   if ((features & NETIF_F_RXCSUM) === 0) return queue.setOffload(0);
-  if ((features & NETIF_F_GRO) === 0) return queue.setOffload(TUN_F_CSUM);
+  if ((features & NETIF_F_GRO_HW) === 0) return queue.setOffload(TUN_F_CSUM);
   const result = queue.setOffload(TUN_F_CSUM | TCP_OFFLOAD | UDP_OFFLOAD);
   return result === -EINVAL ? queue.setOffload(TUN_F_CSUM | TCP_OFFLOAD) : result;
 }

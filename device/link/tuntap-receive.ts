@@ -3,11 +3,11 @@ import type { Packet } from '../memory/packet.ts';
 import { copyBytes, HEADROOM, LARGE_SLOT, type PacketPool, SMALL_SLOT } from '../memory/pool.ts';
 import { RING_FIRST, RING_STATUS, RX_WORDS, type TapQueue } from '../native.ts';
 import type { LinkPort } from '../netdevice/link.ts';
-import { readVnetHeader } from './vnet-header.ts';
+import { readVnetHeader, VNET_OK } from './vnet-header.ts';
 
 /** The frame filled its slot to the end: the kernel cut what did not fit. */
 export const DROP_TAP_FRAME_CUT: number = dropReason('tap_frame_cut');
-/** The virtio header contradicts itself or the frame. */
+/** Shorter than its virtio header. */
 export const DROP_TAP_VNET_HEADER: number = dropReason('tap_vnet_header');
 
 /** The most slots that are posted at once, small and large ones: a few large ones stay in the processor's cache. */
@@ -26,6 +26,8 @@ export class ReceiveRing {
   readonly words: Uint32Array = new Uint32Array(RING_FIRST + SMALL_DEPTH * RX_WORDS);
   /** Slots posted now. */
   posted = 0;
+  /** Frames read so far. */
+  received = 0;
   /** How often the pool had no slot to post (`pool_exhausted`). */
   exhausted = 0;
   readonly #pool: PacketPool;
@@ -76,6 +78,7 @@ export class ReceiveRing {
     for (let taken = 0; taken < budget && this.posted > 0; ) {
       const count = queue.receive(this.posted);
       const status = this.words[RING_STATUS]!;
+      this.received += count;
       for (let i = 0; i < count; i++) {
         this.#deliver(i, port);
         if (epoch !== this.#epoch) return 0;
@@ -103,10 +106,11 @@ export class ReceiveRing {
     }
     const header = slot.start - headerBytes;
     const packet = this.#takeFrame(index, slot, length);
-    if (headerBytes > 0 && !readVnetHeader(packet, this.#pool.view, header)) {
+    const wrong = headerBytes > 0 ? readVnetHeader(packet, this.#pool.view, header) : VNET_OK;
+    if (wrong !== VNET_OK) {
       port.statistics.rxErrors++;
       port.statistics.rxFrameErrors++;
-      port.drop(packet, DROP_TAP_VNET_HEADER);
+      port.drop(packet, wrong);
       return;
     }
     port.receive(packet);

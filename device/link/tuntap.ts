@@ -7,9 +7,10 @@ import type { Machine } from '../machine.ts';
 import { CHECKSUM_PARTIAL, type Packet } from '../memory/packet.ts';
 import { HEADROOM, LARGE_SLOT } from '../memory/pool.ts';
 import { POLL_READABLE, POLL_WRITABLE, type TapDriver, type TapQueue, tapDriver } from '../native.ts';
-import { NETIF_F_GRO, NETIF_F_SG } from '../netdevice/features.ts';
+import { NETIF_F_SG } from '../netdevice/features.ts';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../netdevice/flags.ts';
 import type { Link, LinkPort } from '../netdevice/link.ts';
+import { BusyPoll } from './busy-poll.ts';
 import {
   configure,
   negotiateHeader,
@@ -61,6 +62,7 @@ export abstract class TunTapLink implements Link {
   lost = false;
 
   protected readonly machine: Machine;
+  readonly #busy: BusyPoll;
   #port!: LinkPort;
   #opened = false;
   #closed = false;
@@ -71,6 +73,8 @@ export abstract class TunTapLink implements Link {
   /** Waits for the pool already. */
   #waiting = false;
   #receiving = false;
+  /** The port wants to hear of the next turn, even if nothing is to be read in it. */
+  #looks = false;
   #polled = 0;
   readonly #linkHeader: number;
   /** Bytes of virtio header, 0: none. */
@@ -96,12 +100,13 @@ export abstract class TunTapLink implements Link {
     this.maxMtu = MAX_MTU - linkHeader;
     this.carrier = options.carrier ?? true;
     this.rx = new ReceiveRing(machine.pool);
+    this.#busy = new BusyPoll(machine.clock, options.busyPoll ?? 0, () => this.poll() > 0);
     const onReady = (events: number, status: number): void => this.#ready(events, status);
     this.queue = openQueue(driver, options, mode, machine.pool.u8, this.rx.words, this.tx.words, onReady);
     try {
       this.#vnetBytes = negotiateHeader(this.queue);
       this.features = this.#vnetBytes > 0 ? VNET_FEATURES : NETIF_F_SG;
-      if (this.#vnetBytes > 0) check(offerOffload(this.queue, VNET_FEATURES | NETIF_F_GRO), 'TUNSETOFFLOAD');
+      if (this.#vnetBytes > 0) check(offerOffload(this.queue, VNET_FEATURES), 'TUNSETOFFLOAD');
       this.mtu = configure(this.queue, options);
     } catch (error) {
       this.queue.close();
@@ -125,12 +130,14 @@ export abstract class TunTapLink implements Link {
     if (this.lost || this.#closed) return -ENODEV;
     this.#opened = true;
     this.#refill();
+    this.#busy.begin();
     return 0;
   }
 
   stop(): void {
     if (!this.#opened) return;
     this.flush();
+    this.#busy.end();
     this.#opened = false;
     this.#blocked = false;
     this.#starved = false;
@@ -189,15 +196,23 @@ export abstract class TunTapLink implements Link {
     return 0;
   }
 
-  /** RXCSUM lets the kernel leave out checksums towards us, GRO together with it lets it send us super-segments. */
+  /** RXCSUM lets the kernel leave out checksums towards us, GRO_HW together with it lets it send us super-segments. */
   setFeatures(features: number): number {
     return this.#vnetBytes === 0 ? 0 : offerOffload(this.queue, features);
   }
 
-  /** Receives what is there now without waiting for the event loop: for busy polling, or right after a flush. */
-  poll(): void {
+  /** Receives what is there now without waiting for the event loop: for busy polling, or right after a flush. Frames received. */
+  poll(): number {
+    const before = this.rx.received;
     this.#receive();
     this.machine.clock.settle();
+    return this.rx.received - before;
+  }
+
+  look(): void {
+    if (this.#looks) return;
+    this.#looks = true;
+    this.#updatePoll();
   }
 
   /** Whether this link keeps the process alive; it does at first. */
@@ -213,7 +228,11 @@ export abstract class TunTapLink implements Link {
   #ready(events: number, status: number): void {
     if (status < 0) this.#lose();
     if ((events & POLL_WRITABLE) !== 0) this.#unblock();
-    if ((events & POLL_READABLE) !== 0) this.#receive();
+    if ((events & POLL_READABLE) !== 0) {
+      this.#receive();
+      this.#busy.begin();
+    }
+    if (this.#looks) this.#endLook((events & POLL_READABLE) === 0);
     this.machine.clock.settle();
   }
 
@@ -222,11 +241,19 @@ export abstract class TunTapLink implements Link {
     this.#receiving = true;
     try {
       const errno = this.rx.drain(this.queue, this.#port, BUDGET);
+      this.#port.looked?.(errno === EAGAIN ? Number.POSITIVE_INFINITY : BUDGET);
       if (errno !== 0 && errno !== EAGAIN) this.#lose();
     } finally {
       this.#receiving = false;
     }
     this.#refill();
+  }
+
+  /** The turn has come. `empty`: there was nothing to read. */
+  #endLook(empty: boolean): void {
+    this.#looks = false;
+    this.#updatePoll();
+    if (empty) this.#port.looked?.(Number.POSITIVE_INFINITY);
   }
 
   /** Brings the posted slots back to their number, or waits until the pool has some. */
@@ -316,6 +343,7 @@ export abstract class TunTapLink implements Link {
   #lose(): void {
     if (this.lost) return;
     this.lost = true;
+    this.#busy.end();
     this.rx.release();
     this.#dropAll(DROP_TAP_LOST);
     this.#port.carrierOff();
@@ -326,7 +354,7 @@ export abstract class TunTapLink implements Link {
 
   #updatePoll(): void {
     const reading = this.#opened && !this.#starved && !this.lost;
-    const events = (reading ? POLL_READABLE : 0) | (this.#blocked ? POLL_WRITABLE : 0);
+    const events = (reading ? POLL_READABLE : 0) | (this.#blocked || this.#looks ? POLL_WRITABLE : 0);
     if (events === this.#polled) return;
     this.#polled = events;
     this.queue.poll(events);

@@ -1,4 +1,5 @@
 import { type Structure, struct, u8, u16 } from 'buffer-layout';
+import { dropReason } from '../drop.ts';
 import { offsetIn } from '../frame/layout.ts';
 import {
   CHECKSUM_NONE,
@@ -40,6 +41,17 @@ const CHECKSUM_OFFSET = offsetIn(vnetLayout, 'checksumOffset');
 /** Bytes of the header; longer forms append fields, which are written as zeros and not read. */
 export const VNET_HLEN: number = vnetLayout.span;
 
+/** What {@link readVnetHeader} answers when nothing is wrong: no drop reason. */
+export const VNET_OK = -1;
+/** The checksum to fill in lies behind the frame's end, or is missing from a super-segment. */
+export const DROP_VNET_CHECKSUM: number = dropReason('vnet_checksum');
+/** Headers longer than the frame. */
+export const DROP_VNET_HEADER_LENGTH: number = dropReason('vnet_header_length');
+/** A kind of super-segment that is none, or was not asked for. */
+export const DROP_VNET_GSO_TYPE: number = dropReason('vnet_gso_type');
+/** A super-segment of segments of 0 bytes. */
+export const DROP_VNET_GSO_SIZE: number = dropReason('vnet_gso_size');
+
 export const VIRTIO_NET_HDR_F_NEEDS_CSUM = 1;
 export const VIRTIO_NET_HDR_F_DATA_VALID = 2;
 
@@ -68,10 +80,11 @@ function headersOf(packet: Packet): number {
 }
 
 /**
- * Reads the header at `at` into the fields of `packet`, whose frame lies between `start` and `end`. False, with the fields
- * unchanged, when it contradicts itself or the frame (Linux: `virtio_net_hdr_to_skb`).
+ * Reads the header at `at` into the fields of `packet`, whose frame lies between `start` and `end`. {@link VNET_OK}, or the reason to
+ * drop the frame, with the fields unchanged: the header contradicts itself, the frame, or what was agreed on (Linux:
+ * `virtio_net_hdr_to_skb`, `tun_get_user`).
  */
-export function readVnetHeader(packet: Packet, view: DataView, at: number): boolean {
+export function readVnetHeader(packet: Packet, view: DataView, at: number): number {
   const flags = view.getUint8(at + FLAGS);
   const gsoType = view.getUint8(at + GSO_TYPE);
   const gsoSize = view.getUint16(at + GSO_SIZE, true);
@@ -79,8 +92,16 @@ export function readVnetHeader(packet: Packet, view: DataView, at: number): bool
   const partial = (flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) !== 0;
   const checksumStart = view.getUint16(at + CHECKSUM_START, true);
   const checksumOffset = view.getUint16(at + CHECKSUM_OFFSET, true);
-  if (partial && checksumStart + checksumOffset + 2 > length) return false;
-  if (gsoType !== GSO_NONE && !(partial && gsoSize > 0 && isNegotiated(gsoType))) return false;
+  if (partial && checksumStart + checksumOffset + 2 > length) return DROP_VNET_CHECKSUM;
+  if (view.getUint16(at + HEADER_LENGTH, true) > length) return DROP_VNET_HEADER_LENGTH;
+  if (gsoType !== GSO_NONE) {
+    if (!isNegotiated(gsoType)) return DROP_VNET_GSO_TYPE;
+    if (gsoSize === 0) return DROP_VNET_GSO_SIZE;
+    // A super-segment always comes with a checksum to fill in.
+    if (!partial) return DROP_VNET_CHECKSUM;
+    packet.gsoType = gsoType;
+    packet.gsoSize = gsoSize;
+  }
   if (partial) {
     packet.checksum = CHECKSUM_PARTIAL;
     packet.checksumStart = packet.start + checksumStart;
@@ -88,14 +109,10 @@ export function readVnetHeader(packet: Packet, view: DataView, at: number): bool
   } else {
     packet.checksum = (flags & VIRTIO_NET_HDR_F_DATA_VALID) !== 0 ? CHECKSUM_UNNECESSARY : CHECKSUM_NONE;
   }
-  if (gsoType !== GSO_NONE) {
-    packet.gsoType = gsoType;
-    packet.gsoSize = gsoSize;
-  }
-  return true;
+  return VNET_OK;
 }
 
-/** The kinds that are asked for; a super-segment always comes with a checksum to fill in. */
+/** The kinds that are asked for. */
 function isNegotiated(gsoType: number): boolean {
   const kind = gsoType & ~GSO_ECN;
   return kind === GSO_TCPV4 || kind === GSO_TCPV6 || gsoType === GSO_UDP_L4;

@@ -1,11 +1,17 @@
+import { SIMD_MOST } from './checksum-simd.ts';
 import type { PacketPool } from './pool.ts';
 
 /**
  * The Internet checksum (RFC 1071) over a pool's region.
  *
- * Sums are kept unfolded and in host order: `0xffff & ~fold(sum)` is the field's value. Bytes are added as native 32-bit
- * words into a double, which is the fastest way that plain JavaScript has, and swapped once at the end.
+ * Sums are kept unfolded and in host order: `0xffff & ~fold(sum)` is the field's value. From {@link SIMD_LEAST} bytes on vectors do the
+ * work where the engine has them; else bytes are added as native 32-bit words into a double, which is the fastest way that plain
+ * JavaScript has, and swapped once at the end.
  */
+
+/** Below so many bytes the call costs more than it saves. */
+const SIMD_LEAST = 32;
+
 /** Byte order of this machine, and so of typed arrays. */
 export const LITTLE_ENDIAN: boolean = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 
@@ -18,6 +24,14 @@ export function fold(sum: number): number {
 
 /** The one's complement sum of `length` bytes at `offset`, folded, host order; an odd last byte is padded with zero. */
 export function sumBytes(pool: PacketPool, offset: number, length: number): number {
+  const { simd } = pool;
+  return simd !== null && length >= SIMD_LEAST && length <= SIMD_MOST
+    ? simd(offset, length)
+    : sumWords(pool, offset, length);
+}
+
+/** {@link sumBytes} in plain JavaScript. */
+export function sumWords(pool: PacketPool, offset: number, length: number): number {
   let at = offset;
   const end = offset + length;
   const view = pool.view;

@@ -4,7 +4,13 @@ import { CHECKSUM_NONE, type Packet } from './packet.ts';
 /** Only UDP says 0xffff for 0, which means none there. Linux says it for TCP as well, which checkers take for a mistake. */
 const UDP_CHECKSUM_OFFSET = 6;
 
-/** Computes a transport checksum that was left to the device, over gathered payload too (Linux: `skb_checksum_help`). */
+/** Whether the field of an open checksum, and what it covers, is part of the packet's linear bytes. */
+export function checksumIsInside(packet: Packet): boolean {
+  const { checksumStart } = packet;
+  return checksumStart >= packet.start && checksumStart + packet.checksumOffset + 2 <= packet.end;
+}
+
+/** Computes a transport checksum that was left to the device, over gathered payload too (Linux: `skb_checksum_help`). The field lies inside. */
 export function completeChecksum(packet: Packet): void {
   const { pool } = packet;
   const linear = packet.end - packet.checksumStart;

@@ -1,3 +1,4 @@
+import { type SumKernel, simdKernel } from './checksum-simd.ts';
 import { Packet } from './packet.ts';
 import { orphan } from './packet-owner.ts';
 import { PagePool } from './pages.ts';
@@ -29,6 +30,8 @@ export interface PoolOptions {
   pages?: number;
   /** Poison released slots, check the poison on reuse, and make stale packets throw. */
   debug?: boolean;
+  /** False: checksums in plain JavaScript, also where the engine has vectors. */
+  simd?: boolean;
 }
 
 /**
@@ -45,6 +48,8 @@ export class PacketPool {
   readonly u32: Uint32Array;
   /** The same, signed: what copies of whole words go through. */
   readonly i32: Int32Array;
+  /** Sums bytes of the region with vectors; null where the engine has none. */
+  readonly simd: SumKernel | null;
   /** Number of packet slots, small and large. */
   readonly slots: number;
   readonly smallSlots: number;
@@ -81,6 +86,7 @@ export class PacketPool {
     this.view = new DataView(memory.buffer);
     this.u32 = new Uint32Array(memory.buffer);
     this.i32 = new Int32Array(memory.buffer);
+    this.simd = options.simd === false ? null : simdKernel(memory);
     this.debug = options.debug ?? false;
     this.smallSlots = small;
     this.largeSlots = large;

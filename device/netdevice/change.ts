@@ -11,7 +11,7 @@ import {
   NETDEV_PRE_CHANGEADDR,
   NETDEV_PRECHANGEMTU,
 } from './events.ts';
-import { fixFeatures, NETIF_F_GRO, NETIF_F_GSO } from './features.ts';
+import { fixFeatures } from './features.ts';
 import { isValidName, resolveName } from './names.ts';
 import type { NetDevice } from './netdevice.ts';
 import { IF_LINK_MODE_TESTING, userMaySetOperstate } from './operstate.ts';
@@ -172,19 +172,24 @@ export function addAltName(dev: NetDevice, name: string): number {
   });
 }
 
-/** Recomputes the active features from the wanted ones, and raises FEAT_CHANGE when they changed (Linux: `netdev_update_features`). */
+/**
+ * Turns features on and off as `wanted` says, as far as the device lets its user (Linux: `netdev_update_features`). What is on then
+ * is what of it can stand together; FEAT_CHANGE is raised when that is another set than before.
+ */
 export function setFeatures(dev: NetDevice, wanted: number): number {
   return dev.ns.machine.rtnl.run(() => {
+    const before = dev.wantedFeatures;
     dev.wantedFeatures = wanted & dev.hwFeatures;
-    const software = wanted & (NETIF_F_GSO | NETIF_F_GRO);
-    const features = fixFeatures(
-      (dev.features & ~dev.hwFeatures & ~(NETIF_F_GSO | NETIF_F_GRO)) | dev.wantedFeatures | software,
-    );
+    const features = fixFeatures((dev.features & ~dev.hwFeatures) | dev.wantedFeatures);
     if (features === dev.features) return 0;
     const failed = dev.link.setFeatures?.(features) ?? 0;
-    if (failed < 0) return failed;
+    if (failed < 0) {
+      dev.wantedFeatures = before;
+      return failed;
+    }
     dev.features = features;
     raiseNetdev(NETDEV_FEAT_CHANGE, dev);
+    dev.ns.messages.send('RTM_NEWLINK', dev);
     return 0;
   });
 }

@@ -28,6 +28,8 @@ export class Discipline {
   drops = 0;
   /** Packets that a driver handed back as busy. */
   requeues = 0;
+  /** Flows are to be paced, as under Linux's `fq`. The queue holds nothing back for it: whoever makes a flow's packets does. */
+  paces = false;
   readonly queue: PacketQueue;
 
   constructor(txQueueLength: number) {

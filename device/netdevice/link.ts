@@ -46,6 +46,11 @@ export interface Link {
   startXmit(packet: Packet): number;
   /** Pushes out what `startXmit` collected; called once at the end of a batch. */
   flush?(): void;
+  /**
+   * Asks the link to read what its peer has sent, at the event loop's next turn even if that is nothing, and to say so by
+   * {@link LinkPort.looked}. Absent: what the peer sends is never far behind what it gets.
+   */
+  look?(): void;
   /** Absent: `-EOPNOTSUPP`. */
   setMac?(mac: MacAddress): number;
   /** Absent: the new MTU is just stored. */
@@ -79,6 +84,8 @@ export interface LinkPort {
   /** Stops `startXmit` calls until `wakeQueue` (Linux: `netif_stop_queue`). */
   stopQueue(): void;
   wakeQueue(): void;
+  /** So many frames of the peer's were read since the last time; `Infinity`: all that there were. Only from links that can `look`. */
+  looked?(frames: number): void;
   /** Asks for the port to be announced (Linux: `netdev_notify_peers`), as after a fail-over below the driver. */
   notifyPeers(): void;
 }

@@ -53,7 +53,7 @@ import type { Link, LinkPort } from './link.ts';
 import type { Netns } from './netns.ts';
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './operstate.ts';
 import { notifyPeers } from './peers.ts';
-import { sendFitted } from './segment.ts';
+import { type Segmenter, type Sender, sendFitted } from './segment.ts';
 import {
   LINK_STATE_DORMANT,
   LINK_STATE_NOCARRIER,
@@ -64,6 +64,7 @@ import {
   NETREG_UNINITIALIZED,
 } from './state-bits.ts';
 import { LinkStatistics } from './statistics.ts';
+import { TransmitRoom } from './transmit-room.ts';
 
 export interface NetDeviceOptions {
   /** Name, or a pattern with one `%d`; `eth%d` when left out. */
@@ -83,7 +84,7 @@ export interface NetDeviceOptions {
  * This file holds the device's fields and its two hot paths. What is done *to* a device stands beside it, named as the
  * operation is: `registry.ts`, `admin.ts`, `change.ts`, `carrier.ts`, `peers.ts`, `upper.ts`.
  */
-export class NetDevice implements LinkPort {
+export class NetDevice implements LinkPort, Sender {
   readonly ns: Netns;
   readonly link: Link;
   readonly statistics: LinkStatistics = new LinkStatistics();
@@ -141,6 +142,7 @@ export class NetDevice implements LinkPort {
   features: number;
 
   readonly discipline: Discipline;
+  readonly room: TransmitRoom;
   queueStopped = false;
   /** Linux's `ip_ptr`, `ip6_ptr`: per-device state of the protocols above, of which this floor knows nothing. */
   ipPtr: unknown = null;
@@ -178,6 +180,7 @@ export class NetDevice implements LinkPort {
     this.wantedFeatures = link.features;
     this.features = link.features;
     this.discipline = new Discipline(this.txQueueLen);
+    this.room = new TransmitRoom(this.discipline, link, ns.machine);
     this.#backlog = new PacketQueue(ns.machine.maxBacklog);
     this.#backlogWork = new Work(() => this.#processBacklog());
     this.#flushWork = new Work(() => this.#flush(), FLUSH);
@@ -263,6 +266,10 @@ export class NetDevice implements LinkPort {
     return NET_XMIT_SUCCESS;
   }
 
+  segmenter(gsoType: number): Segmenter | null {
+    return this.ns.machine.segmenters.get(gsoType) ?? null;
+  }
+
   /** Opens room for an Ethernet header in front of `packet` and fills it; nothing on a device without link header. */
   pushHeader(packet: Packet, destination: MacAddress, source: MacAddress, protocol: number): void {
     packet.protocol = protocol;
@@ -340,6 +347,10 @@ export class NetDevice implements LinkPort {
     this.runQueue();
   }
 
+  looked(frames: number): void {
+    this.room.answered(frames);
+  }
+
   /**
    * Hands queued packets to the driver until it stops or the queue is empty (Linux: `__qdisc_run`). A call from inside the
    * driver leaves it to the run that is under way, so that packets stay in order.
@@ -360,6 +371,7 @@ export class NetDevice implements LinkPort {
       }
     } finally {
       discipline.running = false;
+      this.room.shortened();
     }
   }
 
@@ -379,6 +391,7 @@ export class NetDevice implements LinkPort {
     ) {
       this.drop(packet, DROP_QUEUE_PURGED);
     }
+    this.room.shortened();
   }
 
   /** Releases frames that wait in the backlog: they came from before the device stopped. */
@@ -396,6 +409,7 @@ export class NetDevice implements LinkPort {
     if (this.link.startXmit(packet) !== NETDEV_TX_OK) return false;
     this.statistics.txPackets++;
     this.statistics.txBytes += bytes;
+    this.room.handed++;
     if (this.#hasFlush && !this.#flushWork.scheduled) this.ns.machine.clock.defer(this.#flushWork);
     return true;
   }

@@ -14,7 +14,6 @@ import type { NetdevInfo } from './netdev-info.ts';
 import type { NetDevice } from './netdevice.ts';
 import { NotifierChain } from './notifier.ts';
 import { RtBus } from './rtnetlink.ts';
-import type { Segmenter } from './segment.ts';
 
 /** Takes packets of one EtherType, with their ownership; `packet.start` is at the network header (Linux: `packet_type`). */
 export type ProtocolHandler = (packet: Packet, dev: NetDevice) => void;
@@ -49,7 +48,6 @@ export class Netns {
     { length: BUCKETS },
     () => [],
   );
-  readonly #segmenters = new Map<number, Segmenter>();
   #taps: readonly PacketTap[] = [];
   #dropListeners: readonly DropListener<Packet, NetDevice>[] = [];
 
@@ -78,16 +76,6 @@ export class Netns {
     if (bucket.some((entry) => entry.protocol === protocol))
       throw new Error(`EtherType ${protocol} has a handler`);
     bucket.push({ protocol, handler });
-  }
-
-  /** Registers how super-segments of a kind (`GSO_*`) are cut for devices that can't carry them (Linux: `dev_add_offload`). */
-  addSegmenter(gsoType: number, segmenter: Segmenter): void {
-    this.#segmenters.set(gsoType, segmenter);
-  }
-
-  /** How super-segments of a kind are cut; null: nobody knows. */
-  segmenter(gsoType: number): Segmenter | null {
-    return this.#segmenters.get(gsoType) ?? null;
   }
 
   /** Adds a listener to all frames; returns the function that removes it. */

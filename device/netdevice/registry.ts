@@ -10,7 +10,7 @@ import {
   NETDEV_UNREGISTER,
   NETDEV_UP,
 } from './events.ts';
-import { fixFeatures, NETIF_F_GRO, NETIF_F_GSO } from './features.ts';
+import { fixFeatures, SOFT_FEATURES, SOFT_FEATURES_OFF } from './features.ts';
 import { updateOperstate } from './linkwatch.ts';
 import { resolveName } from './names.ts';
 import type { NetdevInfo } from './netdev-info.ts';
@@ -56,7 +56,10 @@ export function registerDevice(dev: NetDevice): number {
       return ifindex;
     }
     dev.ifindex = ifindex;
-    dev.features = fixFeatures(dev.features | NETIF_F_GSO | NETIF_F_GRO);
+    dev.hwFeatures |= SOFT_FEATURES | SOFT_FEATURES_OFF;
+    dev.features |= SOFT_FEATURES;
+    dev.wantedFeatures = dev.features & dev.hwFeatures;
+    dev.features = fixFeatures(dev.features);
     const refused = askNetdev(NETDEV_POST_INIT, dev);
     if (refused < 0) {
       dev.link.close();

@@ -1,5 +1,5 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../drop.ts';
-import { completeChecksum } from '../memory/complete-checksum.ts';
+import { checksumIsInside, completeChecksum } from '../memory/complete-checksum.ts';
 import {
   CHECKSUM_PARTIAL,
   GSO_ECN,
@@ -11,19 +11,20 @@ import {
 import { moveOwner } from '../memory/packet-owner.ts';
 import { copyBytes } from '../memory/pool.ts';
 import {
+  ANY_CSUM,
   NETIF_F_GSO_UDP_L4,
-  NETIF_F_HW_CSUM,
-  NETIF_F_IP_CSUM,
-  NETIF_F_IPV6_CSUM,
   NETIF_F_SG,
   NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
   NETIF_F_TSO6,
 } from './features.ts';
 import { NET_XMIT_DROP, NET_XMIT_SUCCESS } from './flags.ts';
-import type { NetDevice } from './netdevice.ts';
+import type { LinkStatistics } from './statistics.ts';
 
 /** A super-segment of a kind that nobody here knows how to cut, for a device that can't carry it. */
 export const DROP_SEGMENT_UNKNOWN: number = dropReason('segment_unknown');
+/** An open checksum whose field lies outside of the packet. */
+export const DROP_CHECKSUM_OUTSIDE: number = dropReason('checksum_outside');
 
 /** How packets of one kind are cut: what of it depends on the protocols, of which this floor knows nothing. */
 export interface Segmenter {
@@ -36,63 +37,74 @@ export interface Segmenter {
   finish(segment: Packet, index: number, offset: number, last: boolean): void;
 }
 
-const ANY_CSUM = NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM;
+/** Who sends: a device, or a port of a switch. */
+export interface Sender {
+  /** What its link does of the work (`NETIF_F_*`). */
+  readonly features: number;
+  readonly statistics: LinkStatistics;
+  /** How super-segments of a kind (`GSO_*`) are cut; null: nobody knows. */
+  segmenter(gsoType: number): Segmenter | null;
+  /** Releases a packet that can't be sent, and counts it under `reason`. */
+  drop(packet: Packet, reason: number): void;
+}
 
-function gsoFeature(gsoType: number): number {
+/** What a super-segment of a kind needs of the link that is to carry it. */
+function gsoFeatures(gsoType: number): number {
+  const ecn = (gsoType & GSO_ECN) !== 0 ? NETIF_F_TSO_ECN : 0;
   switch (gsoType & ~GSO_ECN) {
     case GSO_TCPV4:
-      return NETIF_F_TSO;
+      return NETIF_F_TSO | ecn;
     case GSO_TCPV6:
-      return NETIF_F_TSO6;
+      return NETIF_F_TSO6 | ecn;
     case GSO_UDP_L4:
       return NETIF_F_GSO_UDP_L4;
     default:
-      return 0;
+      return -1;
   }
+}
+
+/** Whether a link with these features carries a packet as the super-segment that it is; one that is none passes everywhere. */
+function carriesSegments(packet: Packet, features: number): boolean {
+  if (packet.gsoSize === 0) return true;
+  const needed = gsoFeatures(packet.gsoType);
+  return (features & needed) === needed;
 }
 
 /**
- * Sends a packet that asks something of its device: a super-segment, an open checksum, gathered payload. What the device can't do
+ * Sends a packet that asks something of its link: a super-segment, an open checksum, gathered payload. What the link can't do
  * is done here before `send` gets it (Linux: `validate_xmit_skb`). Takes the packet's ownership; a `NET_XMIT_*` code.
  */
-export function sendFitted(dev: NetDevice, packet: Packet, send: (packet: Packet) => number): number {
-  const { features } = dev;
-  if (packet.gsoSize !== 0 && (features & gsoFeature(packet.gsoType)) === 0)
-    return sendSegments(dev, packet, send);
-  const own = fit(packet, features);
-  if (own === null) {
-    dev.statistics.txDropped++;
-    dev.drop(packet, DROP_POOL_EXHAUSTED);
-    return NET_XMIT_DROP;
-  }
-  return send(own);
-}
-
-/** A packet that a device with `features` takes: itself, or a linear copy. Null: no packet was free, and it is still the caller's. */
-function fit(packet: Packet, features: number): Packet | null {
-  const gathered = packet.payloadLength > 0 && (features & NETIF_F_SG) === 0;
+export function sendFitted(sender: Sender, packet: Packet, send: (packet: Packet) => number): number {
+  const { features } = sender;
+  if (!carriesSegments(packet, features)) return sendSegments(sender, packet, features, send);
   const open = packet.checksum === CHECKSUM_PARTIAL && (features & ANY_CSUM) === 0;
+  if (open && !checksumIsInside(packet)) return refuse(sender, packet, DROP_CHECKSUM_OUTSIDE);
+  const gathered = packet.payloadLength > 0 && (features & NETIF_F_SG) === 0;
   let own = packet;
   if (gathered || (open && packet.references > 1)) {
     const copy = packet.pool.copy(packet);
-    if (copy === null) return null;
+    if (copy === null) return refuse(sender, packet, DROP_POOL_EXHAUSTED);
     moveOwner(packet, copy);
     packet.release();
     own = copy;
   }
   if (open) completeChecksum(own);
-  return own;
+  return send(own);
 }
 
-/** Cuts a super-segment and sends the pieces (Linux: `skb_gso_segment`). */
-function sendSegments(dev: NetDevice, packet: Packet, send: (packet: Packet) => number): number {
-  const segmenter = dev.ns.segmenter(packet.gsoType & ~GSO_ECN);
+/**
+ * Cuts a super-segment and sends the pieces (Linux: `skb_gso_segment`), fit for a link with `features`. Takes the packet's ownership; the
+ * last `NET_XMIT_*` code that was no success.
+ */
+export function sendSegments(
+  sender: Sender,
+  packet: Packet,
+  features: number,
+  send: (packet: Packet) => number,
+): number {
+  const segmenter = sender.segmenter(packet.gsoType & ~GSO_ECN);
   const headers = segmenter === null ? 0 : segmenter.headerLength(packet);
-  if (segmenter === null || headers === 0) {
-    dev.statistics.txDropped++;
-    dev.drop(packet, DROP_SEGMENT_UNKNOWN);
-    return NET_XMIT_DROP;
-  }
+  if (segmenter === null || headers === 0) return refuse(sender, packet, DROP_SEGMENT_UNKNOWN);
   const bytes = packet.length - headers;
   const size = packet.gsoSize;
   let result = NET_XMIT_SUCCESS;
@@ -100,16 +112,12 @@ function sendSegments(dev: NetDevice, packet: Packet, send: (packet: Packet) => 
   let index = 0;
   do {
     const part = Math.min(size, bytes - offset);
-    const segment = cut(packet, headers, offset, part, (dev.features & NETIF_F_SG) !== 0);
-    if (segment === null) {
-      dev.statistics.txDropped++;
-      dev.drop(packet, DROP_POOL_EXHAUSTED);
-      return NET_XMIT_DROP;
-    }
+    const segment = cut(packet, headers, offset, part, (features & NETIF_F_SG) !== 0);
+    if (segment === null) return refuse(sender, packet, DROP_POOL_EXHAUSTED);
     const last = offset + part === bytes;
     segmenter.finish(segment, index, offset, last);
     if (last) moveOwner(packet, segment);
-    if (segment.checksum === CHECKSUM_PARTIAL && (dev.features & ANY_CSUM) === 0) completeChecksum(segment);
+    if (segment.checksum === CHECKSUM_PARTIAL && (features & ANY_CSUM) === 0) completeChecksum(segment);
     const sent = send(segment);
     if (sent !== NET_XMIT_SUCCESS) result = sent;
     offset += part;
@@ -117,6 +125,12 @@ function sendSegments(dev: NetDevice, packet: Packet, send: (packet: Packet) => 
   } while (offset < bytes);
   packet.release();
   return result;
+}
+
+function refuse(sender: Sender, packet: Packet, reason: number): number {
+  sender.statistics.txDropped++;
+  sender.drop(packet, reason);
+  return NET_XMIT_DROP;
 }
 
 /** One segment: the headers copied, the payload pointed at where `gathers`, or else copied. */

@@ -23,7 +23,7 @@ import {
   IPTOS_RT_MASK,
 } from '../wire/ipv4.ts';
 import type { IpContext } from './context.ts';
-import { DROP_IP_FRAG_NEEDED } from './fragment.ts';
+import { DROP_IP_FRAG_NEEDED, segmentsExceed } from './fragment.ts';
 import { inetDevice } from './inet-device.ts';
 import { forwardMtu, type Path } from './path.ts';
 
@@ -57,7 +57,8 @@ export function forward(context: IpContext, shared: Packet, dev: NetDevice, path
   mib.add(MIB.IpForwDatagrams);
   const mtu = forwardMtu(path, machine.clock.recent(), settings.forwardUsePmtu.value === 1);
   const dontFragment = (shared.pool.view.getUint16(at + IP_FRAGMENT) & IP_DF) !== 0;
-  if (shared.length > mtu && shared.gsoSize === 0 && dontFragment) {
+  const tooLong = shared.length > mtu && (shared.gsoSize === 0 || segmentsExceed(context, shared, mtu));
+  if (tooLong && dontFragment) {
     mib.add(MIB.IpFragFails);
     icmp.error(shared, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu, path, options);
     dev.drop(shared, DROP_IP_FRAG_NEEDED);

@@ -1,9 +1,10 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
-import { EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
-import { completeChecksum } from '../../device/memory/complete-checksum.ts';
-import { CHECKSUM_PARTIAL, type Packet } from '../../device/memory/packet.ts';
+import { EINVAL, EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
+import { checksumIsInside, completeChecksum } from '../../device/memory/complete-checksum.ts';
+import { CHECKSUM_PARTIAL, GSO_ECN, type Packet } from '../../device/memory/packet.ts';
 import { moveOwner } from '../../device/memory/packet-owner.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
+import { DROP_CHECKSUM_OUTSIDE, sendSegments } from '../../device/netdevice/segment.ts';
 import { MIB } from '../counters.ts';
 import type { Ipv4 } from '../wire/address.ts';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../wire/icmp.ts';
@@ -55,7 +56,14 @@ export function sendFragments(
     ns.drop(packet, DROP_IP_FRAG_NEEDED, path.dev);
     return -EMSGSIZE;
   }
-  if (packet.checksum === CHECKSUM_PARTIAL) completeChecksum(packet);
+  if (packet.checksum === CHECKSUM_PARTIAL) {
+    if (!checksumIsInside(packet)) {
+      mib.add(MIB.IpFragFails);
+      ns.drop(packet, DROP_CHECKSUM_OUTSIDE, path.dev);
+      return -EINVAL;
+    }
+    completeChecksum(packet);
+  }
   const total = packet.length - header;
   for (let done = 0; done < total; done += most) {
     const last = total - done <= room;
@@ -89,6 +97,28 @@ export function sendFragments(
   mib.add(MIB.IpFragOKs);
   packet.release();
   return 0;
+}
+
+/** Whether the datagrams that a super-segment stands for are longer than `mtu` bytes (Linux: `skb_gso_validate_network_len`). */
+export function segmentsExceed(context: IpContext, packet: Packet, mtu: number): boolean {
+  const segmenter = context.machine.segmenters.get(packet.gsoType & ~GSO_ECN);
+  return segmenter === undefined || segmenter.headerLength(packet) + packet.gsoSize > mtu;
+}
+
+/**
+ * Cuts a super-segment that passes into datagrams and sends each in fragments (Linux: `ip_finish_output_gso`). Takes the packet's
+ * ownership; 0 or the last negated errno.
+ */
+export function sendSegmentsInFragments(
+  context: IpContext,
+  packet: Packet,
+  path: Path,
+  destination: Ipv4,
+  mtu: number,
+): number {
+  return sendSegments(path.dev, packet, 0, (segment) =>
+    sendFragments(context, segment, path, destination, mtu),
+  );
 }
 
 /** Copies `length` bytes that begin `from` bytes into a packet, wherever they are gathered, to `at` in another. */

@@ -1,6 +1,8 @@
 import { DROP_OTHER_HOST, DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import { EACCES, EHOSTUNREACH, ENETUNREACH, EXDEV } from '../../device/errno.ts';
+import { checksumIsInside } from '../../device/memory/complete-checksum.ts';
 import {
+  CHECKSUM_PARTIAL,
   PACKET_BROADCAST,
   PACKET_LOOPBACK,
   PACKET_MULTICAST,
@@ -51,6 +53,8 @@ export const DROP_IP_HEADER: number = dropReason('ip_header');
 export const DROP_IP_CHECKSUM: number = dropReason('ip_checksum');
 /** Shorter than its total length says. */
 export const DROP_IP_TRUNCATED: number = dropReason('ip_truncated');
+/** An open checksum's field lies behind the datagram's end. */
+export const DROP_IP_CHECKSUM_CUT: number = dropReason('ip_checksum_cut');
 /** From or to an address that can't be: own, none, multicast as a source, loopback on a wire ... */
 export const DROP_IP_MARTIAN: number = dropReason('ip_martian');
 /** The way back to its source leads elsewhere (`rp_filter`). */
@@ -109,7 +113,10 @@ export class IpInput {
       this.#badHeader(packet, dev, DROP_IP_HEADER);
       return;
     }
-    if (bytes > total) trimTo(packet, total);
+    if (bytes > total && !trimTo(packet, total)) {
+      this.#badHeader(packet, dev, DROP_IP_CHECKSUM_CUT);
+      return;
+    }
     packet.network = at;
     packet.transport = at + header;
     this.#route(packet, dev, header);
@@ -245,15 +252,16 @@ export class IpInput {
   }
 }
 
-/** Takes a link's padding off. */
-function trimTo(packet: Packet, bytes: number): void {
+/** Takes a link's padding off. False: with it would go the field of an open checksum (Linux: `pskb_trim_rcsum`). */
+function trimTo(packet: Packet, bytes: number): boolean {
   const linear = packet.end - packet.start;
   if (bytes > linear) {
     packet.payloadLength = bytes - linear;
-    return;
+    return true;
   }
   packet.payloadLength = 0;
   packet.trim(bytes);
+  return packet.checksum !== CHECKSUM_PARTIAL || checksumIsInside(packet);
 }
 
 /** The code that tells of a refused lookup, -1: none. */

@@ -31,7 +31,7 @@ export class IpLayer implements IpSeam {
 
   /** Begins to receive. */
   start(): void {
-    addSegmenters(this.#context.ns);
+    addSegmenters(this.#context.machine);
     this.#context.ns.addProtocol(ETH_P_IP, (packet, dev) => this.input.receive(packet, dev));
   }
 

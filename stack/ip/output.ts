@@ -33,7 +33,7 @@ import {
   setIpv4Checksum,
 } from '../wire/ipv4.ts';
 import type { IpContext } from './context.ts';
-import { sendFragments } from './fragment.ts';
+import { segmentsExceed, sendFragments, sendSegmentsInFragments } from './fragment.ts';
 import { Identification } from './identification.ts';
 import { inetDevice } from './inet-device.ts';
 import { IP_OPTIONS_MAX, IpOptions, OPTIONS_OK, type OptionsContext } from './options.ts';
@@ -206,8 +206,12 @@ export class IpOutput {
         return 0;
       }
     }
-    if (packet.length > mtu && packet.gsoSize === 0)
-      return sendFragments(context, packet, path, destination, mtu);
+    if (packet.length > mtu) {
+      if (packet.gsoSize === 0) return sendFragments(context, packet, path, destination, mtu);
+      // Our own are cut to what their senders know of the path.
+      if (packet.ifindex !== 0 && segmentsExceed(context, packet, mtu))
+        return sendSegmentsInFragments(context, packet, path, destination, mtu);
+    }
     return this.finish(packet, path, destination);
   }
 

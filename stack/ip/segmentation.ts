@@ -1,13 +1,15 @@
+import type { Machine } from '../../device/machine.ts';
 import { fold } from '../../device/memory/checksum.ts';
-import { GSO_TCPV4, GSO_UDP_L4, type Packet } from '../../device/memory/packet.ts';
-import type { Netns } from '../../device/netdevice/netns.ts';
+import { CHECKSUM_PARTIAL, GSO_TCPV4, GSO_UDP_L4, type Packet } from '../../device/memory/packet.ts';
 import type { Segmenter } from '../../device/netdevice/segment.ts';
 import {
   IP_DESTINATION,
   IP_HLEN,
   IP_IDENTIFICATION,
+  IP_PROTOCOL,
   IP_SOURCE,
   IP_TOTAL_LENGTH,
+  IP_VERSION_IHL,
   IPPROTO_TCP,
   IPPROTO_UDP,
   ipv4HeaderLength,
@@ -45,16 +47,35 @@ function pseudoSum(segment: Packet, protocol: number): number {
   return fold(pseudoHeaderSum(source, view.getUint32(at + IP_DESTINATION), protocol, bytes));
 }
 
-function hasHeaders(packet: Packet, transportLength: number): boolean {
-  return packet.network + IP_HLEN <= packet.end && packet.transport + transportLength <= packet.end;
+/** Whether the linear part holds an IPv4 header and, right behind it, as much of one of `protocol`. */
+function hasHeaders(packet: Packet, protocol: number, transportLength: number): boolean {
+  const { network, transport, end } = packet;
+  const { view } = packet.pool;
+  return (
+    network >= packet.start &&
+    network + IP_HLEN <= end &&
+    transport + transportLength <= end &&
+    view.getUint8(network + IP_VERSION_IHL) >>> 4 === 4 &&
+    transport === network + ipv4HeaderLength(view, network) &&
+    view.getUint8(network + IP_PROTOCOL) === protocol
+  );
+}
+
+/** Leaves the checksum open at the field that the protocol has for it, wherever the super-segment said that it is. */
+function leaveChecksum(segment: Packet, offset: number, protocol: number): void {
+  segment.checksum = CHECKSUM_PARTIAL;
+  segment.checksumStart = segment.transport;
+  segment.checksumOffset = offset;
+  segment.pool.view.setUint16(segment.transport + offset, pseudoSum(segment, protocol));
 }
 
 /** Linux: `tcp_gso_segment`. FIN and PSH are the last segment's, CWR the first one's. */
 const tcp: Segmenter = {
   headerLength(packet) {
-    if (!hasHeaders(packet, TCP_HLEN)) return 0;
-    const length = packet.transport - packet.start + tcpHeaderLength(packet.pool.view, packet.transport);
-    return packet.start + length <= packet.end ? length : 0;
+    if (!hasHeaders(packet, IPPROTO_TCP, TCP_HLEN)) return 0;
+    const own = tcpHeaderLength(packet.pool.view, packet.transport);
+    if (own < TCP_HLEN || packet.transport + own > packet.end) return 0;
+    return packet.transport - packet.start + own;
   },
   finish(segment, index, offset, last) {
     const { view } = segment.pool;
@@ -65,24 +86,25 @@ const tcp: Segmenter = {
     if (!last) flags &= ~(TH_FIN | TH_PSH);
     if (index > 0) flags &= ~TH_CWR;
     view.setUint8(at + TCP_FLAGS, flags);
-    view.setUint16(at + TCP_CHECKSUM, pseudoSum(segment, IPPROTO_TCP));
+    leaveChecksum(segment, TCP_CHECKSUM, IPPROTO_TCP);
   },
 };
 
 /** Linux: `__udp_gso_segment`: a datagram each. */
 const udp: Segmenter = {
-  headerLength: (packet) => (hasHeaders(packet, UDP_HLEN) ? packet.transport - packet.start + UDP_HLEN : 0),
+  headerLength: (packet) =>
+    hasHeaders(packet, IPPROTO_UDP, UDP_HLEN) ? packet.transport - packet.start + UDP_HLEN : 0,
   finish(segment, index) {
     const { view } = segment.pool;
     const at = segment.transport;
     finishIpv4(segment, index);
     view.setUint16(at + UDP_LENGTH, segment.length - (at - segment.start));
-    view.setUint16(at + UDP_CHECKSUM, pseudoSum(segment, IPPROTO_UDP));
+    leaveChecksum(segment, UDP_CHECKSUM, IPPROTO_UDP);
   },
 };
 
-/** Teaches a namespace to cut super-segments of IPv4 for devices that can't carry them. */
-export function addSegmenters(ns: Netns): void {
-  ns.addSegmenter(GSO_TCPV4, tcp);
-  ns.addSegmenter(GSO_UDP_L4, udp);
+/** Teaches a machine to cut super-segments of IPv4 for links that can't carry them. */
+export function addSegmenters({ segmenters }: Machine): void {
+  segmenters.set(GSO_TCPV4, tcp);
+  segmenters.set(GSO_UDP_L4, udp);
 }

@@ -33,10 +33,13 @@ export function datagramConflict(one: PortUser, other: PortUser): boolean {
   return meet(one, other) && (one.reusePort === 0 || other.reusePort === 0);
 }
 
-/** Streams (Linux: `inet_bind_conflict`): SO_REUSEADDR lets share as long as neither listens, SO_REUSEPORT always. */
+/**
+ * Streams (Linux: `inet_bind_conflict`): SO_REUSEADDR lets `one`, who asks, share with whoever does not listen, SO_REUSEPORT with
+ * everybody.
+ */
 export function streamConflict(one: PortUser, other: PortUser): boolean {
   if (!meet(one, other)) return false;
-  if (one.reuseAddress !== 0 && other.reuseAddress !== 0 && !one.listening && !other.listening) return false;
+  if (one.reuseAddress !== 0 && other.reuseAddress !== 0 && !other.listening) return false;
   return one.reusePort === 0 || other.reusePort === 0;
 }
 

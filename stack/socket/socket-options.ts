@@ -159,7 +159,7 @@ const OPTIONS: ReadonlyMap<number, SocketOption> = new Map<number, SocketOption>
     {
       get: (socket) => socket.maxPacingRate,
       set: (socket, value) => {
-        socket.maxPacingRate = value >>> 0;
+        socket.limitPacing(value >>> 0);
         return 0;
       },
     },

@@ -250,6 +250,11 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
     return 0;
   }
 
+  /** SO_MAX_PACING_RATE was set: `rate` bytes a second, 2^32-1 for no limit. */
+  limitPacing(rate: number): void {
+    this.maxPacingRate = rate;
+  }
+
   protected setProtocolOption(_level: number, _option: number, _value: Uint8Array): number {
     return -ENOPROTOOPT;
   }

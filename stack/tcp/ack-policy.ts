@@ -54,7 +54,7 @@ export function dataReceived(conn: Connection, packet: Packet, incoming: Incomin
 }
 
 /** Guesses the segment size that the peer uses (Linux: `tcp_measure_rcv_mss`). */
-function measureRcvMss(conn: Connection, packet: Packet, flags: number, headerLength: number): void {
+export function measureRcvMss(conn: Connection, packet: Packet, flags: number, headerLength: number): void {
   const { tcb } = conn;
   const last = tcb.lastSegSize;
   tcb.lastSegSize = 0;

@@ -24,6 +24,7 @@ import { challengeAck } from './challenge.ts';
 import { stopBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { NAGLE_OFF, RTO_MIN_MS, TIME_PROBE0 } from './constants.ts';
+import { checkIdle } from './cwnd.ts';
 import { rateDelivered, rateDone } from './delivery-rate.ts';
 import { echoesCongestion } from './ecn.ts';
 import { checkFastPath } from './fast-path.ts';
@@ -31,7 +32,8 @@ import { setPcount } from './fragment.ts';
 import type { Incoming } from './incoming.ts';
 import { REXMIT_NEW, REXMIT_NONE } from './loss.ts';
 import { currentMss, sizeGoal, syncMss } from './mss.ts';
-import { pushPending, windowEnd } from './output.ts';
+import { mtuProbeDone } from './mtu-probe.ts';
+import { pushPending } from './output.ts';
 import { replaceTsRecent } from './paws.ts';
 import { rackAdvance, updateReorderingWindow } from './rack.ts';
 import { rearmRto } from './rearm.ts';
@@ -42,6 +44,7 @@ import { retransmitLost } from './retransmit.ts';
 import { rttSample, updateMinRtt } from './rtt.ts';
 import { SackState, takeSacks } from './scoreboard.ts';
 import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
+import { windowEnd } from './send-queue.ts';
 import { dropSent, highestSackSeq } from './sent-queue.ts';
 import { after, before } from './sequence.ts';
 import { stampAcknowledged } from './stamps.ts';
@@ -188,6 +191,7 @@ function updateWindow(conn: Connection, incoming: Incoming): number {
       tcb.sndWnd = window;
       conn.predicted = false;
       checkFastPath(conn);
+      if (!conn.writeQueue.empty) checkIdle(conn);
       if (window > tcb.maxWindow) {
         tcb.maxWindow = window;
         syncMss(conn, tcb.pmtuCookie);
@@ -249,6 +253,7 @@ function cleanRtxQueue(conn: Connection, priorFack: number, flags: number): numb
   const measured = measureRtt(conn, rttUs, caRttUs, flag);
   if ((flag & FLAG_ACKED) !== 0) {
     flag |= FLAG_SET_XMIT_TIMER;
+    if (tcb.mtupProbeSize !== 0) mtuProbeDone(conn);
     if (tcb.sackOk === 0) {
       removeRenoSacks(conn, ackedSegments);
       if ((flag & FLAG_RETRANS_DATA_ACKED) !== 0) flag &= ~FLAG_ORIG_SACK_ACKED;

@@ -32,6 +32,9 @@ const INHERITED = [
   'notsentLowat',
   'nonagle',
   'recvmsgInq',
+  'paced',
+  'pacingRate',
+  'maxPacingRate',
 ] as const;
 
 /**

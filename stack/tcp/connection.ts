@@ -1,15 +1,19 @@
 import { Timer } from '../../device/clock/timer.ts';
 import type { PacketOwner } from '../../device/memory/packet-owner.ts';
+import type { RoomWaiter } from '../../device/netdevice/transmit-room.ts';
+import type { FastOpenOption } from '../wire/fastopen-option.ts';
 import type { Congestion } from './congestion/congestion.ts';
 import { Reno } from './congestion/reno.ts';
 import { DELACK_MAX_MS, RCV_SHUTDOWN, SEGMENT_OVERHEAD } from './constants.ts';
 import { ENTRY_CONNECTION, TcpEntry } from './entry.ts';
+import type { FastOpenKeys } from './fastopen-cookie.ts';
 import type { Listener } from './listener.ts';
 import type { NetworkPath, TcpNetwork } from './network.ts';
 import { OutOfOrderQueue } from './out-of-order.ts';
 import type { PortLease } from './ports.ts';
 import { ReceiveQueue } from './receive-queue.ts';
 import { ReceiverSack } from './receiver-sack.ts';
+import type { Request } from './request.ts';
 import type { Segment } from './segment.ts';
 import { SegmentList } from './segment-list.ts';
 import { SendBuffer } from './send-buffer.ts';
@@ -42,7 +46,7 @@ export interface ConnectionOwner extends PacketOwner {
  * One connection (Linux: `struct tcp_sock`): its control block, its queues, its timers. What is done to it stands in the files
  * beside this one, a concern each; the state that they share is all here.
  */
-export class Connection extends TcpEntry {
+export class Connection extends TcpEntry implements RoomWaiter {
   readonly kind: number = ENTRY_CONNECTION;
   readonly tcp: Tcp;
   readonly tcb: Tcb = new Tcb();
@@ -59,6 +63,12 @@ export class Connection extends TcpEntry {
   countedOrphan = false;
   /** What is left of a connection with the same ends, whose place it takes. */
   reuses: TimeWait | null = null;
+  /** The request that it is still, opened by a SYN's data before the handshake ends (Linux: `fastopen_rsk`). */
+  request: Request | null = null;
+  /** Its own secret for Fast Open cookies (`TCP_FASTOPEN_KEY`), null: the stack's. */
+  fastOpenKeys: FastOpenKeys | null = null;
+  /** What the SYN that is about to be sent says of Fast Open, null: nothing. */
+  synOption: FastOpenOption | null = null;
   /** It answers a SYN that was meant for whoever is there, so that its own is no offer. */
   answers = false;
   /** Segments with a lower TTL are dropped (IP_MINTTL). */
@@ -89,6 +99,8 @@ export class Connection extends TcpEntry {
   readonly keepaliveTimer: Timer;
   /** Holds back ACKs of out-of-order data (Linux: `compressed_ack_timer`). */
   readonly compressedAckTimer: Timer;
+  /** Until the next paced segment may go (Linux: `pacing_timer`). */
+  readonly pacingTimer: Timer;
 
   /** The path of the last segment sent, null: none was found. */
   path: NetworkPath | null = null;
@@ -96,6 +108,8 @@ export class Connection extends TcpEntry {
   predicted = false;
   /** A writer found the send buffer full and wants to hear of room (Linux: `SOCK_NOSPACE`). */
   wantsSpace = false;
+  /** The device has enough of it to send. */
+  waitsForRoom = false;
   /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
   writeWaits = false;
   /** When the SYN-ACK went out that a handshake's last ACK answers, microseconds; 0: it was sent again. */
@@ -119,6 +133,7 @@ export class Connection extends TcpEntry {
     this.delackTimer = new Timer(clock, () => tcp.onDelackTimer(this));
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
+    this.pacingTimer = new Timer(clock, () => tcp.sendQueued(this));
   }
 
   get state(): number {
@@ -165,6 +180,11 @@ export class Connection extends TcpEntry {
     this.clearDelack();
     this.keepaliveTimer.stop();
     this.compressedAckTimer.stop();
+    this.pacingTimer.stop();
+  }
+
+  roomAvailable(): void {
+    this.tcp.sendQueued(this);
   }
 
   /** Takes a segment that is in no list back to the free ones. */

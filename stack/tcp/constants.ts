@@ -48,6 +48,8 @@ export const MSS_DEFAULT = 536;
 export const MAX_WINDOW = 32_767;
 /** Acknowledgments that go out at once at the start (Linux: `TCP_MAX_QUICKACKS`). */
 export const MAX_QUICKACKS = 16;
+/** No pacing rate: what Linux keeps as `~0UL`, bytes a second. */
+export const PACING_UNLIMITED: number = Number.MAX_SAFE_INTEGER;
 /** The most bytes of a super-segment with its headers. */
 export const GSO_MAX_SIZE = 65_536;
 export const GSO_MAX_SEGS = 65_535;

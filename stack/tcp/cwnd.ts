@@ -111,7 +111,8 @@ export function updatePacingRate(conn: Connection): void {
   const slow = tcb.sndCwnd < tcb.sndSsthresh / 2;
   const ratio = slow ? settings.pacingSsRatio.value : settings.pacingCaRatio.value;
   const bytes = (tcb.mssCache * Math.max(tcb.sndCwnd, tcb.packetsOut) * ratio) / 100;
-  tcb.pacingRate = tcb.srttUs > 0 ? Math.floor((bytes * 8_000_000) / tcb.srttUs) : 0;
+  const rate = Math.floor((bytes * 8_000_000) / Math.max(tcb.srttUs, 1));
+  tcb.pacingRate = Math.min(rate, tcb.maxPacingRate);
 }
 
 /** The peer is to be told, with ECN, that we have slowed down (Linux: `tcp_ecn_queue_cwr`). */

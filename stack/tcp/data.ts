@@ -3,7 +3,7 @@ import type { Packet } from '../../device/memory/packet.ts';
 import { MIB } from '../counters.ts';
 import { POLLHUP, POLLIN, POLLRDHUP, POLLRDNORM } from '../socket/abi.ts';
 import { TH_FIN } from '../wire/tcp.ts';
-import { dataReceived } from './ack-policy.ts';
+import { dataReceived, measureRcvMss } from './ack-policy.ts';
 import { extendDuplicate, setDuplicate } from './challenge.ts';
 import type { Connection } from './connection.ts';
 import { ACK_NOMEM, ACK_NOW, ACK_SCHED, MAX_QUICKACKS, RCV_SHUTDOWN, RCVBUF_LOCK } from './constants.ts';
@@ -17,7 +17,7 @@ import { after, before } from './sequence.ts';
 import { EVENT_FIN, nextState } from './states.ts';
 import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_TIME_WAIT } from './tcb.ts';
 import { sendAck } from './transmit.ts';
-import { clampSsthresh, growWindow, receiveWindow } from './window.ts';
+import { clampSsthresh, growReceiveBuffer, growWindow, receiveWindow } from './window.ts';
 
 /** The data was received before. */
 export const DROP_TCP_OLD_DATA: number = dropReason('tcp_old_data');
@@ -144,6 +144,7 @@ function queueOutOfOrder(conn: Connection, packet: Packet, incoming: Incoming): 
     tcp.drop(packet, DROP_TCP_OUT_OF_ORDER_MEMORY);
     return;
   }
+  measureRcvMss(conn, packet, incoming.flags, incoming.headerLength);
   conn.predicted = false;
   tcb.ackPending |= ACK_SCHED;
   tcb.rcvOooPackets++;
@@ -161,21 +162,19 @@ function queueOutOfOrder(conn: Connection, packet: Packet, incoming: Incoming): 
   if (tcb.sackOk === 0) return;
   conn.receiverSack.add(seq, endSeq);
   growWindow(conn, bytes, memory);
+  if (tcb.unaccepted === 0 && tcb.orphaned === 0) growReceiveBuffer(conn, tcb.rcvqSpace);
 }
 
 /** The hole is filled: what follows moves to the receive queue (Linux: `tcp_ofo_queue`). */
 function drainOutOfOrder(conn: Connection): void {
   const { tcb, tcp, outOfOrder, receiveQueue } = conn;
-  let duplicateHigh = tcb.rcvNxt;
+  const duplicateHigh = tcb.rcvNxt;
   while (!outOfOrder.empty && !after(outOfOrder.seqAt(0), tcb.rcvNxt)) {
     const seq = outOfOrder.seqAt(0);
     const end = outOfOrder.endAt(0);
     const fin = outOfOrder.finAt(0);
-    if (before(seq, duplicateHigh)) {
-      const until = duplicateHigh;
-      if (before(end, duplicateHigh)) duplicateHigh = end;
-      extendDuplicate(conn, seq, until);
-    }
+    if (before(seq, duplicateHigh))
+      extendDuplicate(conn, seq, before(end, duplicateHigh) ? end : duplicateHigh);
     const packet = outOfOrder.shift();
     if (!after(end, tcb.rcvNxt)) {
       tcp.drop(packet, DROP_TCP_OLD_DATA);
@@ -213,7 +212,7 @@ function finReceived(conn: Connection): void {
     conn.setState(next);
   }
   conn.outOfOrder.clear();
-  conn.receiverSack.count = 0;
+  if (tcb.sackOk !== 0) conn.receiverSack.reset();
   if (next === TCP_TIME_WAIT && tcb.state !== next) {
     sendAck(conn);
     tcp.timeWait(conn, TCP_TIME_WAIT, 0);
@@ -224,29 +223,37 @@ function finReceived(conn: Connection): void {
 
 /** Makes room for a packet, at the cost of what is out of order if it must be; false: there is none (Linux: `tcp_try_rmem_schedule`). */
 function reserve(conn: Connection, packet: Packet, seq: number): boolean {
-  const { tcb, tcp } = conn;
-  if (conn.receiveMemory <= tcb.rcvbuf && tcp.memory.admits(footprint(packet))) return true;
-  return prune(conn, seq);
+  const { tcp } = conn;
+  if (canIngest(conn, packet) && tcp.memory.admits(footprint(packet))) return true;
+  return prune(conn, packet, seq);
+}
+
+/**
+ * Whether the receive buffer has room for a packet's bytes, whatever memory they lie in: a full queue still takes the small
+ * packet that the window was announced for (Linux: `tcp_can_ingest`).
+ */
+function canIngest(conn: Connection, packet: Packet): boolean {
+  return conn.receiveMemory + packet.length <= conn.tcb.rcvbuf;
 }
 
 /** Linux: `tcp_prune_queue`. */
-function prune(conn: Connection, seq: number): boolean {
+function prune(conn: Connection, packet: Packet, seq: number): boolean {
   const { tcb, tcp } = conn;
   const used = conn.receiveMemory;
   if (used === 0) return false;
   tcp.mib.add(MIB.TcpExtPruneCalled);
-  if (used > tcb.rcvbuf) clampWindow(conn);
+  if (!canIngest(conn, packet)) clampWindow(conn);
   else if (tcp.memory.pressure) clampSsthresh(tcb);
-  if (fits(conn)) return true;
-  pruneOutOfOrder(conn, seq);
-  if (fits(conn)) return true;
+  if (fits(conn, packet)) return true;
+  pruneOutOfOrder(conn, packet, seq);
+  if (fits(conn, packet)) return true;
   tcp.mib.add(MIB.TcpExtRcvPruned);
   conn.predicted = false;
   return false;
 }
 
-function fits(conn: Connection): boolean {
-  return conn.receiveMemory <= conn.tcb.rcvbuf && conn.tcp.memory.admits(0);
+function fits(conn: Connection, packet: Packet): boolean {
+  return canIngest(conn, packet) && conn.tcp.memory.admits(0);
 }
 
 /** Linux: `tcp_clamp_window`. */
@@ -263,7 +270,7 @@ function clampWindow(conn: Connection): void {
 }
 
 /** Forgets the newest packets that are out of order, of which there is a hole to fill first (Linux: `tcp_prune_ofo_queue`). */
-function pruneOutOfOrder(conn: Connection, seq: number): void {
+function pruneOutOfOrder(conn: Connection, packet: Packet, seq: number): void {
   const { tcb, tcp, outOfOrder } = conn;
   let pruned = false;
   let goal = tcb.rcvbuf >> 3;
@@ -274,7 +281,7 @@ function pruneOutOfOrder(conn: Connection, seq: number): void {
     outOfOrder.truncate(last);
     pruned = true;
     if (goal <= 0) {
-      if (conn.receiveMemory <= tcb.rcvbuf && !tcp.memory.pressure) break;
+      if (canIngest(conn, packet) && !tcp.memory.pressure) break;
       goal = tcb.rcvbuf >> 3;
     }
   }

@@ -1,8 +1,9 @@
-import { ECONNREFUSED, ECONNRESET, EPIPE } from '../../device/errno.ts';
+import { ECONNREFUSED, ECONNRESET, EPIPE, ETIMEDOUT } from '../../device/errno.ts';
 import { MIB } from '../counters.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../socket/abi.ts';
 import { stopBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
+import { leaveFastOpenQueue } from './fastopen-queue.ts';
 import type { SegmentList } from './segment-list.ts';
 import { TCP_CLOSE, TCP_CLOSE_WAIT, TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
 
@@ -40,6 +41,7 @@ export function done(conn: Connection): void {
   if (tcb.state === TCP_SYN_SENT || tcb.state === TCP_SYN_RECV) tcp.mib.add(MIB.TcpAttemptFails);
   conn.setState(TCP_CLOSE);
   conn.stopTimers();
+  leaveFastOpenQueue(conn, false);
   tcb.shutdown = 3;
   if (tcb.orphaned === 0) conn.notify(ALL_EVENTS);
   else destroy(conn);
@@ -49,6 +51,7 @@ export function done(conn: Connection): void {
 export function destroy(conn: Connection): void {
   if (conn.destroyed) return;
   conn.destroyed = true;
+  leaveFastOpenQueue(conn, false);
   conn.setState(TCP_CLOSE);
   conn.stopTimers();
   purgeWriteQueue(conn);
@@ -64,6 +67,13 @@ export function doneWithError(conn: Connection, errno: number): void {
   tcb.error = errno;
   purgeWriteQueue(conn);
   done(conn);
+}
+
+/** Time ran out (Linux: `tcp_write_err`). */
+export function timedOut(conn: Connection): void {
+  const { tcb, tcp } = conn;
+  tcp.mib.add(MIB.TcpExtTCPAbortOnTimeout);
+  doneWithError(conn, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT);
 }
 
 /** The peer has reset the connection (Linux: `tcp_reset`). */

@@ -2,8 +2,10 @@ import { POLLOUT, POLLWRNORM } from '../socket/abi.ts';
 import { TCPOLEN_TSTAMP_ALIGNED } from '../wire/tcp-options.ts';
 import type { Connection } from './connection.ts';
 import { initialCwnd, updatePacingRate } from './cwnd.ts';
+import { endFastOpenHandshake } from './fastopen-handshake.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import { rearmRto } from './rearm.ts';
 import { rttSample, updateMinRtt } from './rtt.ts';
 import { expandSndbuf } from './send-space.ts';
@@ -13,6 +15,7 @@ import { initReceiveSpace } from './window.ts';
 /** What both ways of opening do when the connection stands (Linux: `tcp_init_transfer`). */
 export function initTransfer(conn: Connection): void {
   const { tcb, tcp } = conn;
+  initMtuProbing(conn);
   // A SYN that had to be sent twice says that the path is bad (Linux: `tcp_init_transfer`; RFC 6298, section 5.7).
   tcb.sndCwnd = tcb.totalRetrans > 1 && tcb.undoMarker !== 0 ? 1 : initialCwnd(conn);
   tcb.sndSsthresh = TCP_INFINITE_SSTHRESH;
@@ -41,11 +44,15 @@ export function establish(conn: Connection, incoming: Incoming): void {
     updateMinRtt(conn, tcp.nowUs() - conn.synAckSentUs);
     rttSample(conn, tcp.nowUs() - conn.synAckSentUs);
   }
-  undoSpuriousSyn(conn);
-  tcb.retransStampMs = 0;
   tcb.delivered++;
-  initTransfer(conn);
-  tcb.copiedSeq = tcb.rcvNxt;
+  if (conn.request !== null) {
+    endFastOpenHandshake(conn);
+  } else {
+    undoSpuriousSyn(conn);
+    tcb.retransStampMs = 0;
+    initTransfer(conn);
+    tcb.copiedSeq = tcb.rcvNxt;
+  }
   conn.setState(TCP_ESTABLISHED);
   tcb.sndUna = incoming.ack;
   tcb.sndWnd = incoming.window * 2 ** tcb.sndWscale;

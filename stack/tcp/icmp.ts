@@ -23,7 +23,8 @@ import { markTooLong } from './recovery.ts';
 import { Request } from './request.ts';
 import { retransmitLost } from './retransmit.ts';
 import { between } from './sequence.ts';
-import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
+import { OPENING, stateIn } from './states.ts';
+import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import { findPath } from './transmit.ts';
 
@@ -45,7 +46,7 @@ export function icmpError(tcp: Tcp, packet: Packet, type: number, code: number, 
   const seq = view.getUint32(header + TCP_SEQUENCE);
   if (entry instanceof Request) {
     const hard = type === ICMP_PARAMETERPROB || type === ICMP_TIME_EXCEEDED || type === ICMP_DEST_UNREACH;
-    entry.listener.requestError(entry, seq, hard);
+    entry.listener!.requestError(entry, seq, hard);
   } else if (entry instanceof Connection) {
     connectionError(entry, packet, seq, type, code, info);
   } else if (entry === null) {
@@ -63,7 +64,7 @@ function connectionError(
 ): void {
   const { tcb, tcp } = conn;
   if (tcb.state === TCP_CLOSE) return;
-  if (tcb.state !== TCP_LISTEN && !between(seq, tcb.sndUna, tcb.sndNxt)) {
+  if (tcb.state !== TCP_LISTEN && !between(seq, conn.request?.iss ?? tcb.sndUna, tcb.sndNxt)) {
     tcp.mib.add(MIB.TcpExtOutOfWindowIcmps);
     return;
   }
@@ -85,7 +86,8 @@ function connectionError(
         return;
       }
       errno = ICMP_ERRNO[code]!.errno;
-      if (code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH) revertBackoff(conn);
+      if (conn.request === null && (code === ICMP_NET_UNREACH || code === ICMP_HOST_UNREACH))
+        revertBackoff(conn);
       break;
     default:
       return;
@@ -96,7 +98,9 @@ function connectionError(
 /** A handshake ends by any error; what stands only remembers it, unless its user wants to be told (RFC 5461). */
 function deliver(conn: Connection, errno: number, type: number, code: number, info: number): void {
   const { tcb } = conn;
-  const opening = tcb.state === TCP_SYN_SENT || tcb.state === TCP_SYN_RECV;
+  // One that a SYN's data opened stands, once it was accepted.
+  const accepted = conn.request !== null && conn.listener === null;
+  const opening = !accepted && stateIn(tcb.state, OPENING);
   conn.owner?.icmpError(errno, type, code, info);
   if (opening) {
     doneWithError(conn, errno);

@@ -1,5 +1,6 @@
 import { updateChrono } from './chrono.ts';
 import type { Connection } from './connection.ts';
+import { PACING_UNLIMITED } from './constants.ts';
 import { deliveryRate } from './delivery-rate.ts';
 import { unsentBytes } from './send-space.ts';
 import { TCP_LISTEN } from './tcb.ts';
@@ -11,6 +12,7 @@ const OPT_TIMESTAMPS = 1;
 const OPT_SACK = 2;
 const OPT_WSCALE = 4;
 const OPT_ECN = 8;
+const OPT_SYN_DATA = 32;
 
 /** Writes `struct tcp_info` as it stands in memory on x86-64 (Linux: `tcp_get_info`); unknown numbers are 0. */
 export function writeTcpInfo(conn: Connection, out: DataView): void {
@@ -26,10 +28,11 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
     (tcb.tstampOk !== 0 ? OPT_TIMESTAMPS : 0) |
     (tcb.sackOk !== 0 ? OPT_SACK : 0) |
     (tcb.wscaleOk !== 0 ? OPT_WSCALE : 0) |
-    (tcb.ecnFlags !== 0 ? OPT_ECN : 0);
+    (tcb.ecnFlags !== 0 ? OPT_ECN : 0) |
+    (tcb.synDataAcked !== 0 ? OPT_SYN_DATA : 0);
   out.setUint8(5, options);
   out.setUint8(6, tcb.sndWscale | (tcb.rcvWscale << 4));
-  out.setUint8(7, tcb.rateAppLimited);
+  out.setUint8(7, tcb.rateAppLimited | (tcb.fastopenClientFail << 1));
   out.setUint32(8, tcb.rtoMs * 1000, true);
   out.setUint32(12, tcb.ackAtoMs * 1000, true);
   out.setUint32(16, tcb.mssCache, true);
@@ -52,8 +55,8 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(92, tcb.rcvRttUs / 8, true);
   out.setUint32(96, tcb.rcvqSpace, true);
   out.setUint32(100, tcb.totalRetrans, true);
-  setU64(out, 104, tcb.pacingRate);
-  setU64(out, 112, Number.MAX_SAFE_INTEGER);
+  setRate(out, 104, tcb.pacingRate);
+  setRate(out, 112, tcb.maxPacingRate);
   setU64(out, 120, tcb.bytesAcked);
   setU64(out, 128, tcb.bytesReceived);
   out.setUint32(136, tcb.segsOut, true);
@@ -75,6 +78,16 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(224, tcb.rcvOooPackets, true);
   out.setUint32(228, tcb.sndWnd, true);
   out.setUint32(232, tcb.rcvWnd, true);
+}
+
+/** A rate in bytes a second; none is all ones. */
+function setRate(out: DataView, at: number, rate: number): void {
+  if (rate !== PACING_UNLIMITED) {
+    setU64(out, at, rate);
+    return;
+  }
+  out.setUint32(at, 0xffffffff, true);
+  out.setUint32(at + 4, 0xffffffff, true);
 }
 
 function setU64(out: DataView, at: number, value: number): void {

@@ -8,11 +8,13 @@ import { ACK_OLD, receiveAck } from './ack.ts';
 import { FLAG_DATA, FLAG_NO_CHALLENGE_ACK, FLAG_SLOWPATH, FLAG_UPDATE_TS_RECENT } from './ack-flags.ts';
 import { checkAck, dataReceived, decideAck, measureReceiverRttByTimestamp } from './ack-policy.ts';
 import { challengeAck } from './challenge.ts';
+import { checkRequest } from './check-request.ts';
 import type { Connection } from './connection.ts';
 import { ACK_SCHED, RCV_SHUTDOWN, SEND_SHUTDOWN, TIMEWAIT_MS } from './constants.ts';
 import { advanceRcvNxt, dataReady, queueData } from './data.ts';
 import { done, resetReceived } from './done.ts';
 import { establish } from './establish.ts';
+import { endFastOpenHandshake } from './fastopen-handshake.ts';
 import { finTime } from './fin-time.ts';
 import type { Incoming } from './incoming.ts';
 import { pushFrames } from './output.ts';
@@ -196,6 +198,7 @@ function receiveInState(conn: Connection, packet: Packet, incoming: Incoming): b
     tcp.drop(packet, DROP_TCP_CLOSE);
     return true;
   }
+  if (conn.request !== null && !checkRequest(conn.request, packet, incoming, conn)) return true;
   readOptions(conn, packet, incoming, tcb.state === TCP_SYN_SENT);
   if (tcb.state === TCP_SYN_SENT) return receiveInSynSent(conn, packet, incoming, options);
   if ((incoming.flags & (TH_ACK | TH_RST | TH_SYN)) === 0) {
@@ -233,6 +236,7 @@ function finAcknowledged(conn: Connection, packet: Packet, incoming: Incoming): 
     if ((tcb.shutdown & SEND_SHUTDOWN) !== 0) tcp.shutdownSend(conn);
     return true;
   }
+  if (conn.request !== null) endFastOpenHandshake(conn);
   const next = nextState(tcb.state, EVENT_FIN_ACKED);
   if (next === tcb.state || tcb.sndUna !== tcb.writeSeq) return true;
   if (next === TCP_FIN_WAIT2) return enterFinWait2(conn, packet, incoming);

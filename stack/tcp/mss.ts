@@ -1,5 +1,6 @@
 import { TCP_HLEN } from '../wire/tcp.ts';
 import {
+  MAX_TCP_OPTION_SPACE,
   TCPOLEN_SACK_BASE_ALIGNED,
   TCPOLEN_SACK_PERBLOCK,
   TCPOLEN_TSTAMP_ALIGNED,
@@ -9,8 +10,6 @@ import { GSO_MAX_SEGS, GSO_MAX_SIZE, MAX_TCP_HEADER, MSS_DEFAULT } from './const
 import type { NetworkPath } from './network.ts';
 import type { Tcb } from './tcb.ts';
 
-/** Bytes that TCP options may take. */
-const OPTION_SPACE = 40;
 /** The least packet that every IPv4 link takes; no window makes segments smaller (Linux: `tcp_bound_to_half_wnd`). */
 const LEAST_PACKET = 68;
 
@@ -29,11 +28,18 @@ export function mtuToMss(conn: Connection, mtu: number): number {
   return mss - (tcb.tcpHeaderLen - TCP_HLEN);
 }
 
-/** Sets the segment size by a path MTU (Linux: `tcp_sync_mss`). */
+/** The packet that `mss` bytes of payload make (Linux: `tcp_mss_to_mtu`). */
+export function mssToMtu(conn: Connection, mss: number): number {
+  return mss + conn.tcb.tcpHeaderLen + conn.network.family.headerLength;
+}
+
+/** Sets the segment size by a path MTU, and by what probes have shown to pass when it is probed for (Linux: `tcp_sync_mss`). */
 export function syncMss(conn: Connection, mtu: number): number {
   const { tcb } = conn;
+  if (tcb.mtupSearchHigh > mtu) tcb.mtupSearchHigh = mtu;
   tcb.pmtuCookie = mtu;
   tcb.mssCache = boundToHalfWindow(tcb, mtuToMss(conn, mtu));
+  if (tcb.mtupEnabled !== 0) tcb.mssCache = Math.min(tcb.mssCache, mtuToMss(conn, tcb.mtupSearchLow));
   return tcb.mssCache;
 }
 
@@ -50,7 +56,7 @@ export function establishedOptionsLength(conn: Connection): number {
 export function sackBlocksThatFit(conn: Connection, used: number): number {
   const blocks = conn.receiverSack.reported;
   if (blocks === 0) return 0;
-  const room = OPTION_SPACE - used;
+  const room = MAX_TCP_OPTION_SPACE - used;
   return Math.min(blocks, Math.floor((room - TCPOLEN_SACK_BASE_ALIGNED) / TCPOLEN_SACK_PERBLOCK));
 }
 

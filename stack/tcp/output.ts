@@ -1,23 +1,15 @@
-import { MIB } from '../counters.ts';
 import { TH_ACK, TH_FIN, TH_PSH } from '../wire/tcp.ts';
 import { startRwndLimited, stopRwndLimited } from './chrono.ts';
 import type { Connection } from './connection.ts';
-import {
-  GSO_MAX_SIZE,
-  NAGLE_CORK,
-  NAGLE_OFF,
-  NAGLE_PUSH,
-  RTO_MIN_MS,
-  TIME_LOSS_PROBE,
-  TIME_PROBE0,
-} from './constants.ts';
+import { GSO_MAX_SIZE, NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH, RTO_MIN_MS, TIME_PROBE0 } from './constants.ts';
 import { cwndLimited, inCwndReduction } from './cwnd.ts';
 import { segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';
-import { rearmRto } from './rearm.ts';
+import { MTU_PROBE_SENT, MTU_PROBE_WAITS, probeMtu } from './mtu-probe-send.ts';
+import { pacingHolds } from './pacing.ts';
 import type { Segment } from './segment.ts';
+import { growSegment, newDataSent, windowEnd } from './send-queue.ts';
 import { after } from './sequence.ts';
-import { joinStamps } from './stamps.ts';
 import { scheduleLossProbe } from './tail-loss-probe.ts';
 import { packetsInFlight, TCP_CA_RECOVERY, TCP_CLOSE, type Tcb } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
@@ -34,11 +26,6 @@ const PACING_SHIFT = 10;
 let cwndStops = false;
 let rwndStops = false;
 
-/** The end of the window that the peer offers (Linux: `tcp_wnd_end`). */
-export function windowEnd(tcb: Tcb): number {
-  return (tcb.sndUna + tcb.sndWnd) >>> 0;
-}
-
 /**
  * Sends what waits, as far as window, congestion window, Nagle's rule and bursts allow (Linux: `tcp_write_xmit`). True: data waits,
  * nothing is out, so that only a probe can bring the window's opening.
@@ -49,7 +36,13 @@ export function writeXmit(conn: Connection, mss: number, nonagle: number, push: 
   let sent = 0;
   cwndStops = false;
   rwndStops = false;
+  if (push === PUSH_ALL && tcb.mtupEnabled !== 0) {
+    const probed = probeMtu(conn, mss);
+    if (probed === MTU_PROBE_WAITS) return false;
+    if (probed === MTU_PROBE_SENT) sent = 1;
+  }
   for (let segment = conn.sendHead; segment !== null; segment = conn.sendHead) {
+    if (pacingHolds(conn)) break;
     let quota = cwndQuota(tcb);
     if (quota === 0) {
       if (push !== PUSH_PROBE) break;
@@ -71,6 +64,7 @@ export function writeXmit(conn: Connection, mss: number, nonagle: number, push: 
     const urgent = tcb.sndUp !== tcb.sndUna && after(tcb.sndUp, tcb.sndUna);
     const limit = segs > 1 && !urgent ? splitPoint(conn, segment, mss, quota, nonagle) : mss;
     if (segmentBytes(segment) > limit) splitSegment(conn, conn.writeQueue, segment, limit, mss);
+    if (mustWait(conn)) break;
     if (transmitSegment(conn, segment) !== 0) break;
     newDataSent(conn, segment);
     if (segmentBytes(segment) < segment.pcount * mss) tcb.sndSml = segment.endSeq;
@@ -141,17 +135,15 @@ export function sendFin(conn: Connection): void {
   pushPending(conn, currentMss(conn), NAGLE_OFF);
 }
 
-/** A segment left for the first time (Linux: `tcp_event_new_data_sent`). */
-export function newDataSent(conn: Connection, segment: Segment): void {
-  const { tcb, tcp } = conn;
-  const before = tcb.packetsOut;
-  tcb.sndNxt = segment.endSeq;
-  conn.writeQueue.remove(segment);
-  conn.rtxQueue.append(segment);
-  segment.transmissions = 1;
-  tcb.packetsOut += segment.pcount;
-  if (before === 0 || tcb.pending === TIME_LOSS_PROBE) rearmRto(conn);
-  tcp.mib.add(MIB.TcpExtTCPOrigDataSent, segment.pcount);
+/**
+ * Whether the device has enough of us to send; it is then told to call (Linux: `tcp_small_queue_check`). Who has nothing out goes
+ * on, or nothing might ever wake it.
+ */
+export function mustWait(conn: Connection): boolean {
+  const { path, tcb } = conn;
+  if (path === null || !path.dev.room.crowded || tcb.packetsOut === 0) return false;
+  path.dev.room.wait(conn);
+  return true;
 }
 
 /** Segments that the congestion window lets out now, of which at most half at once (Linux: `tcp_cwnd_test`). */
@@ -165,35 +157,11 @@ function cwndQuota(tcb: Tcb): number {
 export function tsoSegs(conn: Connection, mss: number): number {
   const { tcb, tcp } = conn;
   const { settings } = tcp;
-  let bytes = GSO_MAX_SIZE;
-  if (tcb.pacingRate > 0) {
-    bytes = tcb.pacingRate / 2 ** PACING_SHIFT;
-    const shift = tcb.minRttUs === 0xffffffff ? 32 : Math.floor(tcb.minRttUs / 2 ** settings.tsoRttLog.value);
-    if (shift < 32) bytes += Math.floor(GSO_MAX_SIZE / 2 ** shift);
-    bytes = Math.min(bytes, GSO_MAX_SIZE);
-  }
+  let bytes = tcb.pacingRate / 2 ** PACING_SHIFT;
+  const shift = tcb.minRttUs === 0xffffffff ? 32 : Math.floor(tcb.minRttUs / 2 ** settings.tsoRttLog.value);
+  if (shift < 32) bytes += Math.floor(GSO_MAX_SIZE / 2 ** shift);
+  bytes = Math.min(bytes, GSO_MAX_SIZE);
   return Math.max(Math.floor(bytes / mss), settings.minTsoSegs.value, 1);
-}
-
-/** Fills a segment from the one behind it, up to what may go at once (Linux: `tcp_grow_skb`). */
-function growSegment(conn: Connection, segment: Segment, missing: number): void {
-  const { next } = segment;
-  if (missing <= 0 || next === null || segment.eor !== 0 || (segment.flags & TH_FIN) !== 0) return;
-  // As in Linux, what was lent stays where it is.
-  if ((segment.fragments | next.fragments) !== 0) return;
-  const bytes = segmentBytes(next);
-  if (bytes === 0) return;
-  if (bytes > missing) {
-    segment.endSeq = (segment.endSeq + missing) >>> 0;
-    next.seq = segment.endSeq;
-    return;
-  }
-  segment.endSeq = next.endSeq;
-  segment.flags |= next.flags;
-  segment.eor = next.eor;
-  joinStamps(segment, next);
-  conn.writeQueue.remove(next);
-  conn.freeSegment(next);
 }
 
 /** Linux: `tcp_snd_wnd_test`. */

@@ -11,6 +11,8 @@ export function rtoDeltaUs(conn: Connection): number {
 /** Arms the retransmit timer anew, or stops it when nothing is out (Linux: `tcp_rearm_rto`). */
 export function rearmRto(conn: Connection): void {
   const { tcb } = conn;
+  // The timer stands for the SYN-ACK until that is answered.
+  if (conn.request !== null) return;
   if (tcb.packetsOut === 0) {
     conn.clearRetransmit();
     return;

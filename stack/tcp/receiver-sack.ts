@@ -60,6 +60,12 @@ export class ReceiverSack {
     }
   }
 
+  /** Forgets what was to be reported (Linux: `tcp_sack_reset`). */
+  reset(): void {
+    this.count = 0;
+    this.hasDuplicate = false;
+  }
+
   /** Data from `start` to `end` came twice (Linux: `tcp_dsack_set`). */
   setDuplicate(start: number, end: number): void {
     this.hasDuplicate = true;

@@ -24,6 +24,8 @@ import {
 } from './cwnd.ts';
 import { segmentBytes, splitSegment } from './fragment.ts';
 import { processLoss, REXMIT_LOST, REXMIT_NONE } from './loss.ts';
+import { currentMss } from './mss.ts';
+import { mtuProbeLost } from './mtu-probe.ts';
 import { rackMarkLost } from './rack.ts';
 import { addRenoSack, limitRenoSacked, resetRenoSack } from './reno-sack.ts';
 import { LOST } from './segment.ts';
@@ -119,6 +121,10 @@ function otherwise(conn: Connection, duplicates: number, flag: number, rexmit: n
   if (tcb.lostOut === 0) {
     tryToOpen(conn, flag);
     return rexmit;
+  }
+  if (tcb.caState < TCP_CA_CWR && tcb.mtupProbeSize !== 0 && tcb.sndUna === tcb.mtupProbeStart) {
+    mtuProbeLost(conn);
+    return markTooLong(conn, currentMss(conn)) ? REXMIT_LOST : REXMIT_NONE;
   }
   enterRecovery(conn, (flag & FLAG_ECE) !== 0);
   return REXMIT_LOST;

@@ -1,13 +1,20 @@
 import { Timer } from '../../device/clock/timer.ts';
 import { ENTRY_REQUEST, TcpEntry } from './entry.ts';
 import type { Listener } from './listener.ts';
+import type { TcpNetwork } from './network.ts';
+import type { Tcp } from './tcp.ts';
 
 /** A SYN that was answered, until the handshake ends (Linux: `struct tcp_request_sock`). */
 export class Request extends TcpEntry {
   readonly kind: number = ENTRY_REQUEST;
-  readonly listener: Listener;
+  readonly tcp: Tcp;
+  readonly network: TcpNetwork;
+  /** Null: the connection that it became goes on elsewhere. */
+  readonly listener: Listener | null;
   readonly timer: Timer;
   irs = 0;
+  /** What the SYN-ACK acknowledges (Linux: `rcv_nxt`). */
+  rcvNxt = 0;
   iss = 0;
   /** The peer's segment size. */
   mss = 0;
@@ -31,10 +38,14 @@ export class Request extends TcpEntry {
   sentUs = 0;
   lastOowAckMs = 0;
   tos = 0;
+  ttl = 0;
+  dontFragment = 0;
 
-  constructor(listener: Listener) {
+  constructor(tcp: Tcp, network: TcpNetwork, listener: Listener | null) {
     super();
+    this.tcp = tcp;
+    this.network = network;
     this.listener = listener;
-    this.timer = new Timer(listener.tcp.clock, () => listener.requestTimedOut(this));
+    this.timer = new Timer(tcp.clock, () => listener?.requestTimedOut(this));
   }
 }

@@ -6,11 +6,14 @@ import { TIME_REO_TIMEOUT, TIME_RETRANS } from './constants.ts';
 import { inCwndReduction } from './cwnd.ts';
 import { adjustPcount, segmentBytes, setPcount, splitSegment } from './fragment.ts';
 import { currentMss } from './mss.ts';
-import { tsoSegs, windowEnd } from './output.ts';
+import { mustWait, pushFrames, tsoSegs } from './output.ts';
+import { pacingHolds } from './pacing.ts';
 import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
+import { windowEnd } from './send-queue.ts';
 import { dropSent } from './sent-queue.ts';
 import { before, distance } from './sequence.ts';
 import { joinStamps } from './stamps.ts';
+import { SENDS_QUEUED, stateIn } from './states.ts';
 import { packetsInFlight, TCP_CA_LOSS } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
 
@@ -20,6 +23,8 @@ import { transmitSegment } from './transmit.ts';
  */
 export function retransmitBytes(conn: Connection, segment: Segment, segs: number): number {
   const { tcb, tcp } = conn;
+  // Whether an MTU probe that is out gets through is not known any more.
+  tcb.mtupProbeSize = 0;
   if (before(segment.seq, tcb.sndUna)) {
     if ((segment.flags & TH_SYN) !== 0) {
       segment.flags &= ~TH_SYN;
@@ -105,6 +110,7 @@ export function retransmitLost(conn: Connection): void {
   let rearm = false;
   let hole = false;
   for (let segment = conn.retransmitHint ?? rtxQueue.head; segment !== null; segment = segment.next) {
+    if (pacingHolds(conn)) break;
     if (!hole) conn.retransmitHint = segment;
     const quota = tcb.sndCwnd - packetsInFlight(tcb);
     if (quota <= 0 || tcb.retransOut >= tcb.lostOut) break;
@@ -113,6 +119,7 @@ export function retransmitLost(conn: Connection): void {
       continue;
     }
     if ((segment.sacked & (SACKED_ACKED | SACKED_RETRANS)) !== 0) continue;
+    if (mustWait(conn)) break;
     if (retransmitSegment(conn, segment, Math.min(quota, maxSegs)) !== 0) break;
     const counter = tcb.caState === TCP_CA_LOSS ? MIB.TcpExtTCPSlowStartRetrans : MIB.TcpExtTCPFastRetrans;
     tcp.mib.add(counter, segment.pcount);
@@ -120,4 +127,16 @@ export function retransmitLost(conn: Connection): void {
     if (segment === rtxQueue.head && tcb.pending !== TIME_REO_TIMEOUT) rearm = true;
   }
   if (rearm) conn.armRetransmit(TIME_RETRANS, tcb.rtoMs);
+}
+
+/**
+ * Goes on where it had to wait: the device can take more, or the next paced segment's time has come (Linux: `tcp_tsq_write`,
+ * `tcp_pace_kick`).
+ */
+export function sendQueued(conn: Connection): void {
+  const { tcb } = conn;
+  if (!stateIn(tcb.state, SENDS_QUEUED)) return;
+  if (tcb.lostOut > tcb.retransOut && packetsInFlight(tcb) < tcb.sndCwnd) retransmitLost(conn);
+  pushFrames(conn);
+  conn.account();
 }

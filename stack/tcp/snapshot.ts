@@ -29,6 +29,7 @@ const MOMENTS_MS: readonly NumberField<Tcb>[] = [
   'lsndtimeMs',
   'lastAckMs',
   'lastOowAckMs',
+  'mtupProbeStampMs',
   'probesStampMs',
   'retransStampMs',
 ];
@@ -39,6 +40,7 @@ const MOMENTS_US: readonly NumberField<Tcb>[] = [
   'rcvRttTimeUs',
   'rcvqSpaceTimeUs',
   'chronoStartUs',
+  'departureUs',
 ];
 
 /** Fields of a segment record that are kept. */
@@ -92,7 +94,12 @@ export interface SavedConnection {
   /** Pairs of start and end, newest first. */
   readonly sacks: readonly number[];
   /** Milliseconds left, -1: not armed. */
-  readonly timers: { readonly retransmit: number; readonly delack: number; readonly keepalive: number };
+  readonly timers: {
+    readonly retransmit: number;
+    readonly delack: number;
+    readonly keepalive: number;
+    readonly pacing: number;
+  };
 }
 
 /** Saves a connection, which goes on unchanged. */
@@ -127,6 +134,7 @@ export function saveConnection(conn: Connection): SavedConnection {
       retransmit: conn.retransmitTimer.remaining,
       delack: conn.delackTimer.remaining,
       keepalive: conn.keepaliveTimer.remaining,
+      pacing: conn.pacingTimer.remaining,
     },
   };
 }
@@ -174,10 +182,11 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   conn.receiverSack.count = Math.min(saved.sacks.length >> 1, 4);
   tcp.stateChanges(conn, 7, conn.tcb.state);
   tcp.hash(conn);
-  const { retransmit, delack, keepalive } = saved.timers;
+  const { retransmit, delack, keepalive, pacing } = saved.timers;
   if (retransmit >= 0) conn.retransmitTimer.start(retransmit);
   if (delack >= 0) conn.delackTimer.start(delack);
   if (keepalive >= 0) conn.keepaliveTimer.start(keepalive);
+  if (pacing >= 0) conn.pacingTimer.start(pacing);
   conn.account();
   return conn;
 }

@@ -5,6 +5,7 @@ import { copyOption } from '../socket/socket-options.ts';
 import { dataRead } from './ack-policy.ts';
 import type { Connection } from './connection.ts';
 import { ACK_PUSHED, ACK_SCHED, ATO_MIN_MS, NAGLE_CORK, NAGLE_OFF, NAGLE_PUSH } from './constants.ts';
+import { setFastOpen, setFastOpenConnect, setFastOpenKey, setFastOpenNoCookie } from './fastopen-sockopt.ts';
 import { TCP_INFO_LENGTH, writeTcpInfo } from './info.ts';
 import { pushFrames } from './output.ts';
 import { isWritable } from './send-space.ts';
@@ -27,7 +28,11 @@ export const TCP_INFO = 11;
 export const TCP_QUICKACK = 12;
 export const TCP_CONGESTION = 13;
 export const TCP_USER_TIMEOUT = 18;
+export const TCP_FASTOPEN = 23;
 export const TCP_NOTSENT_LOWAT = 25;
+export const TCP_FASTOPEN_CONNECT = 30;
+export const TCP_FASTOPEN_KEY = 33;
+export const TCP_FASTOPEN_NO_COOKIE = 34;
 export const TCP_INQ = 36;
 
 const KEEPALIVE_MOST = 32_767;
@@ -97,6 +102,10 @@ const OPTIONS: ReadonlyMap<number, TcpOption> = new Map<number, TcpOption>([
       },
     },
   ],
+  [TCP_FASTOPEN, { get: (conn) => conn.tcb.fastopenMax, set: setFastOpen }],
+  [TCP_FASTOPEN_CONNECT, { get: (conn) => conn.tcb.fastopenConnect, set: setFastOpenConnect }],
+  [TCP_FASTOPEN_KEY, { get: (conn) => conn.fastOpenKeys?.toBytes() ?? new Uint8Array(0) }],
+  [TCP_FASTOPEN_NO_COOKIE, { get: (conn) => conn.tcb.fastopenNoCookie, set: setFastOpenNoCookie }],
   [
     TCP_INQ,
     {
@@ -109,6 +118,7 @@ const OPTIONS: ReadonlyMap<number, TcpOption> = new Map<number, TcpOption>([
 /** Sets an option of level `SOL_TCP`; 0 or a negated errno. */
 export function setTcpOption(conn: Connection, option: number, bytes: Uint8Array): number {
   if (option === TCP_CONGESTION) return setCongestion(conn, bytes);
+  if (option === TCP_FASTOPEN_KEY) return setFastOpenKey(conn, bytes);
   if (bytes.length < 4) return -EINVAL;
   return OPTIONS.get(option)?.set?.(conn, readInt(bytes)) ?? -ENOPROTOOPT;
 }

@@ -79,6 +79,10 @@ export function stateIn(state: number, mask: number): boolean {
   return ((1 << state) & mask) !== 0;
 }
 
+/** What is queued may still go out (Linux: `tcp_tsq_write`). */
+export const SENDS_QUEUED: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT) | FIN_UNDER_WAY;
+/** A handshake is under way. */
+export const OPENING: number = (1 << TCP_SYN_SENT) | (1 << TCP_SYN_RECV);
 export const CAN_SEND: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT);
 export const SYNCHRONIZED_OPEN: number =
   (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT) | (1 << TCP_FIN_WAIT1) | (1 << TCP_FIN_WAIT2);

@@ -13,6 +13,7 @@ import { ecnAnswered } from './ecn.ts';
 import { initTransfer, undoSpuriousSyn } from './establish.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import { pushFrames } from './output.ts';
 import { enterQuickack, inPingpong } from './quickack.ts';
 import { after, between } from './sequence.ts';
@@ -112,6 +113,7 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = Math.max(tcb.maxWindow, incoming.window);
+  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   initializeRcvMss(tcb);
@@ -123,6 +125,7 @@ function finishConnect(conn: Connection): void {
   conn.setState(TCP_ESTABLISHED);
   initTransfer(conn);
   tcb.lsndtimeMs = tcp.now();
+  tcb.lrcvtimeMs = tcb.lsndtimeMs;
   if (tcb.keepOpen !== 0) conn.keepaliveTimer.start(tcb.keepaliveTimeMs);
   conn.predicted = tcb.sndWscale === 0;
   conn.notify(POLLOUT | POLLWRNORM | POLLIN);
@@ -140,6 +143,7 @@ export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOpt
   tcb.sndWnd = incoming.window;
   tcb.sndWl1 = incoming.seq;
   tcb.maxWindow = tcb.sndWnd;
+  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   initializeRcvMss(tcb);
   const { head } = conn.rtxQueue;

@@ -15,7 +15,7 @@ import { tryKeepOpen } from './undo.ts';
 export function scheduleLossProbe(conn: Connection, advancing: boolean): boolean {
   const { tcb, tcp } = conn;
   const mode = tcp.settings.earlyRetrans.value;
-  if (mode !== 3 && mode !== 4) return false;
+  if (conn.request !== null || (mode !== 3 && mode !== 4)) return false;
   if (tcb.packetsOut === 0 || tcb.sackOk === 0) return false;
   if (tcb.caState !== TCP_CA_OPEN && tcb.caState !== TCP_CA_CWR) return false;
   let delayMs: number = TIMEOUT_INIT_MS;

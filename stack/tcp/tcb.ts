@@ -1,3 +1,5 @@
+import { PACING_UNLIMITED } from './constants.ts';
+
 /** States with Linux's numbers (`net/tcp_states.h`). */
 export const TCP_ESTABLISHED = 1;
 export const TCP_SYN_SENT = 2;
@@ -111,6 +113,14 @@ export class Tcb {
   userMss = 0;
   /** Path MTU that `mssCache` was computed from (Linux: `icsk_pmtu_cookie`). */
   pmtuCookie = 0;
+  /** Path MTU probing (RFC 4821; Linux: `icsk_mtup`): whether it is on, what is known to pass and not to, the probe that is out. */
+  mtupEnabled = 0;
+  mtupSearchLow = 0;
+  mtupSearchHigh = 0;
+  mtupProbeSize = 0;
+  mtupProbeStampMs = 0;
+  mtupProbeStart = 0;
+  mtupProbeEnd = 0;
   tstampOk = 0;
   sackOk = 0;
   wscaleOk = 0;
@@ -158,7 +168,13 @@ export class Tcb {
   isCwndLimited = 0;
   cwndUsageSeq = 0;
   maxPacketsOut = 0;
-  pacingRate = 0;
+  /** Bytes a second that segments go out at when they are paced, and the most; `PACING_UNLIMITED`: as they like. */
+  pacingRate: number = PACING_UNLIMITED;
+  maxPacingRate: number = PACING_UNLIMITED;
+  /** It was given a rate, so that it is paced whatever the device does (Linux: `SK_PACING_NEEDED`). */
+  paced = 0;
+  /** When the next segment may go (Linux: `tcp_wstamp_ns`), microseconds and fractions. */
+  departureUs = 0;
 
   // --- what is out, in segments
   packetsOut = 0;
@@ -254,6 +270,24 @@ export class Tcb {
   linger2Ms = 0;
   notsentLowat = 0;
   nonagle = 0;
+
+  // --- Fast Open (RFC 7413)
+  /** Our SYN had the option (Linux: `syn_fastopen`), the experimental one; it had data; the data of a SYN was accepted. */
+  synFastopen = 0;
+  synFastopenExp = 0;
+  synData = 0;
+  synDataAcked = 0;
+  /** It tries Fast Open for the first time after it was given up for a while (Linux: `syn_fastopen_ch`). */
+  synFastopenCh = 0;
+  /** `TCP_FASTOPEN`: the most handshakes of a listener that data in a SYN may open. */
+  fastopenMax = 0;
+  /** `TCP_FASTOPEN_CONNECT`, `TCP_FASTOPEN_NO_COOKIE`. */
+  fastopenConnect = 0;
+  fastopenNoCookie = 0;
+  /** Its connect waits for the first data (Linux: `INET_FLAGS_DEFER_CONNECT`). */
+  deferConnect = 0;
+  /** `TFO_*`: why Fast Open was not had. */
+  fastopenClientFail = 0;
 
   // --- ECN (RFC 3168)
   ecnFlags = 0;

@@ -12,7 +12,7 @@ import { TcpSocket } from './tcp-socket.ts';
 
 /** Gives a stack TCP and its sockets. */
 export function addTcp(layer: SocketLayer): Tcp {
-  const tcp = new Tcp(layer.context, layer.ephemeral);
+  const tcp = new Tcp(layer.context, layer.ephemeral, layer.core.somaxconn);
   layer.addProtocol(SOCK_STREAM, IPPROTO_TCP, () => new TcpSocket(layer, tcp));
   layer.forwarder.addProtocol(IPPROTO_TCP, new TcpFlows(layer, tcp));
   tcp.offerFlows(layer.forwarder);

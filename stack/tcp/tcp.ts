@@ -18,17 +18,20 @@ import type { IpProtocol } from '../ip/protocols.ts';
 import { FlowTable } from '../socket/flow-table.ts';
 import type { Forwarder } from '../socket/forward.ts';
 import { type EphemeralPorts, PortTable, streamConflict } from '../socket/ports.ts';
+import type { Knob } from '../sysctl/table.ts';
 import { RTN_LOCAL } from '../wire/address.ts';
 import { IP_DESTINATION, IP_SOURCE, IP_TOS, IP_TTL, IPPROTO_TCP } from '../wire/ipv4.ts';
 import { TCP_HLEN, TH_ACK, TH_RST, TH_SYN } from '../wire/tcp.ts';
 import { hasSignature } from '../wire/tcp-options.ts';
 import { onCompressedAckTimer, onDelackTimer, retryAckLater } from './ack-policy.ts';
+import { receiveForRequest } from './check-request.ts';
 import { shutdownSend } from './close.ts';
 import { CONGESTION_NAMES, createCongestion } from './congestion/index.ts';
 import type { Connection } from './connection.ts';
 import { MSS_DEFAULT, TIMEWAIT_MS } from './constants.ts';
 import { destroy, done } from './done.ts';
 import { ENTRY_CONNECTION, ENTRY_REQUEST, type TcpEntry } from './entry.ts';
+import { FastOpen } from './fastopen.ts';
 import { icmpError } from './icmp.ts';
 import { Incoming, readIncoming } from './incoming.ts';
 import { receiveSegment } from './input.ts';
@@ -40,6 +43,7 @@ import type { TcpNetwork } from './network.ts';
 import type { PortLease } from './ports.ts';
 import { replyReset } from './reply.ts';
 import type { Request } from './request.ts';
+import { sendQueued } from './retransmit.ts';
 import { TcpSecrets } from './secrets.ts';
 import { SegmentPool } from './segment-list.ts';
 import { PageFrag } from './send-buffer.ts';
@@ -81,11 +85,14 @@ export class Tcp implements IpProtocol {
   readonly pool: PacketPool;
   readonly mib: Mib;
   readonly settings: TcpSettings;
+  /** Longest accept queue. */
+  readonly somaxconn: Knob;
   readonly memory: TcpMemory;
   readonly segments: SegmentPool = new SegmentPool();
   readonly frag: PageFrag;
   readonly secrets: TcpSecrets;
   readonly cookies: SynCookies;
+  readonly fastOpen: FastOpen;
   readonly flows: FlowTable<TcpEntry>;
   readonly listeners: ListenerTable;
   readonly ports: PortTable<PortLease>;
@@ -106,11 +113,12 @@ export class Tcp implements IpProtocol {
   #challengeStamp = -1;
   #challengesLeft = 0;
 
-  constructor(context: IpContext, ephemeral: EphemeralPorts) {
+  constructor(context: IpContext, ephemeral: EphemeralPorts, somaxconn: Knob) {
     const { machine, sysctl, mib } = context;
     const entropy = context.ns.entropy.fork();
     this.context = context;
     this.clock = machine.clock;
+    this.somaxconn = somaxconn;
     this.pool = machine.pool;
     this.mib = mib;
     sysctl.addText('net.ipv4.tcp_available_congestion_control', { get: () => CONGESTION_NAMES.join(' ') });
@@ -123,6 +131,7 @@ export class Tcp implements IpProtocol {
     this.frag = new PageFrag(machine.pool);
     this.secrets = new TcpSecrets(entropy, () => this.nowUs());
     this.cookies = new SynCookies(entropy);
+    this.fastOpen = new FastOpen(this.settings, sysctl, entropy.fork(), mib, () => this.now());
     this.flows = new FlowTable<TcpEntry>(entropy);
     this.listeners = new ListenerTable(entropy.u32());
     this.ports = new PortTable<PortLease>(ephemeral, streamConflict);
@@ -219,8 +228,7 @@ export class Tcp implements IpProtocol {
         return;
       }
       if (entry.kind === ENTRY_REQUEST) {
-        const request = entry as Request;
-        request.listener.receiveForRequest(request, packet, incoming);
+        receiveForRequest(entry as Request, packet, incoming);
         return;
       }
       const timeWait = entry as TimeWait;
@@ -310,6 +318,10 @@ export class Tcp implements IpProtocol {
 
   onCompressedAckTimer(conn: Connection): void {
     onCompressedAckTimer(conn);
+  }
+
+  sendQueued(conn: Connection): void {
+    sendQueued(conn);
   }
 
   /** Counts a change of state (Linux: `tcp_set_state`). */

@@ -1,4 +1,3 @@
-import { ETIMEDOUT } from '../../device/errno.ts';
 import { MIB } from '../counters.ts';
 import { TH_PSH } from '../wire/tcp.ts';
 import { probe0When } from './ack.ts';
@@ -13,14 +12,16 @@ import {
   TIMEOUT_INIT_MS,
   TIMEWAIT_MS,
 } from './constants.ts';
-import { done, doneWithError } from './done.ts';
+import { done, timedOut } from './done.ts';
+import { synAckTimeout } from './fastopen-handshake.ts';
 import { finTime } from './fin-time.ts';
 import { segmentBytes, splitSegment } from './fragment.ts';
 import { enterLoss } from './loss.ts';
 import { onReorderingTimeout, sendLossProbe } from './loss-timers.ts';
 import { currentMss } from './mss.ts';
-import { newDataSent, windowEnd } from './output.ts';
+import { mtuBlackHole } from './mtu-probe.ts';
 import { retransmitSegment } from './retransmit.ts';
+import { newDataSent, windowEnd } from './send-queue.ts';
 import { before } from './sequence.ts';
 import {
   TCP_CA_DISORDER,
@@ -61,6 +62,10 @@ export function onRetransmitTimer(conn: Connection): void {
 function retransmitTimeout(conn: Connection): void {
   const { tcb, tcp, rtxQueue } = conn;
   const { head } = rtxQueue;
+  if (conn.request !== null) {
+    synAckTimeout(conn, conn.request);
+    return;
+  }
   if (tcb.packetsOut === 0 || head === null) return;
   if (tcb.sndWnd === 0 && tcb.orphaned === 0 && tcb.state !== TCP_SYN_SENT && tcb.state !== TCP_SYN_RECV) {
     if (windowStaysShut(conn)) return;
@@ -100,7 +105,7 @@ function windowStaysShut(conn: Connection): boolean {
   const silent = tcp.now() - tcb.lastAckMs;
   const out = tcp.nowUs() / 1000 - (rtxQueue.head?.sentUs ?? 0) / 1000;
   if (silent <= timeout || out <= timeout) return false;
-  writeError(conn);
+  timedOut(conn);
   return true;
 }
 
@@ -137,6 +142,7 @@ function writeTimedOut(conn: Connection): boolean {
       expired = (tcp.tsClock(tcp.nowUs()) - tcb.retransStampMs) >>> 0 >= tcb.userTimeoutMs;
     expired ||= tcb.retransmits >= most;
   } else {
+    if (retransmitsTimedOut(conn, settings.retries1.value, 0)) mtuBlackHole(conn);
     let most: number = settings.retries2.value;
     if (tcb.orphaned !== 0) {
       const alive = tcb.rtoMs < settings.rtoMaxMs.value;
@@ -146,7 +152,7 @@ function writeTimedOut(conn: Connection): boolean {
     expired = retransmitsTimedOut(conn, most, tcb.userTimeoutMs);
   }
   if (!expired) return false;
-  writeError(conn);
+  timedOut(conn);
   return true;
 }
 
@@ -192,13 +198,6 @@ export function outOfResources(conn: Connection, doReset: boolean): boolean {
   return true;
 }
 
-/** Linux: `tcp_write_err`. */
-function writeError(conn: Connection): void {
-  const { tcb, tcp } = conn;
-  tcp.mib.add(MIB.TcpExtTCPAbortOnTimeout);
-  doneWithError(conn, tcb.softError !== 0 ? tcb.softError : ETIMEDOUT);
-}
-
 /** A closed window is probed, and so is a device that took nothing (Linux: `tcp_probe_timer`). */
 function probeTimeout(conn: Connection): void {
   const { tcb, tcp } = conn;
@@ -212,7 +211,7 @@ function probeTimeout(conn: Connection): void {
   if (tcb.probesStampMs === 0) {
     tcb.probesStampMs = now;
   } else if (tcb.userTimeoutMs > 0 && now - tcb.probesStampMs >= tcb.userTimeoutMs) {
-    writeError(conn);
+    timedOut(conn);
     return;
   }
   let most: number = settings.retries2.value;
@@ -220,12 +219,12 @@ function probeTimeout(conn: Connection): void {
     const alive = Math.max(tcb.rtoMs, RTO_MIN_MS) * 2 ** tcb.backoff < settings.rtoMaxMs.value;
     most = orphanRetries(conn, alive);
     if (!alive && tcb.backoff >= most) {
-      writeError(conn);
+      timedOut(conn);
       return;
     }
     if (outOfResources(conn, true)) return;
   }
-  if (tcb.probesOut >= most) writeError(conn);
+  if (tcb.probesOut >= most) timedOut(conn);
   else sendProbe0(conn);
 }
 
@@ -294,7 +293,7 @@ export function onKeepaliveTimer(conn: Connection): void {
     if (idle >= tcb.keepaliveTimeMs) {
       if (keepaliveFailed(conn, idle)) {
         sendReset(conn);
-        writeError(conn);
+        timedOut(conn);
         return;
       }
       if (writeWakeup(conn, MIB.TcpExtTCPKeepAlive) <= 0) {

@@ -39,6 +39,7 @@ import { ECN_DEMAND_CWR, ECN_OK, ECN_QUEUE_CWR } from './constants.ts';
 import { enterCwr } from './cwnd.ts';
 import { rateSent } from './delivery-rate.ts';
 import { pathAdvmss, sackBlocksThatFit } from './mss.ts';
+import { pace } from './pacing.ts';
 import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
@@ -119,8 +120,6 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   const syn = (segment.flags & TH_SYN) !== 0;
   if (syn) synOptions(conn, tsval);
   else establishedOptions(conn, tsval);
-  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
-  if (!syn && segment.pcount > 1) segment.flags |= TH_PSH;
   const headerLength = TCP_HLEN + tcpOptionsLength(options);
   const { flags } = segment;
   let window = 0;
@@ -139,6 +138,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (outcome === 0) {
     segment.sentUs = nowUs;
     conn.sentOrder.sent(segment);
+    pace(conn, bytes);
     rateSent(conn, segment);
   }
   return outcome;
@@ -184,7 +184,8 @@ function sendPieces(
   ecn: number,
 ): number {
   const mss = Math.max(segment.gsoSize, 1);
-  const last = segment.flags & (TH_FIN | TH_PSH);
+  // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
+  const last = (segment.flags & (TH_FIN | TH_PSH)) | (segment.pcount > 1 ? TH_PSH : 0);
   let first = ecn & TH_CWR;
   let seq = segment.seq;
   let left = bytes;
@@ -324,6 +325,7 @@ export function sendControl(conn: Connection, seq: number, flags: number): numbe
   const ece = (tcb.ecnFlags & ECN_DEMAND_CWR) !== 0 && (flags & TH_RST) === 0 ? TH_ECE : 0;
   tcb.segsOut++;
   tcp.mib.add(MIB.TcpOutSegs);
+  pace(conn, 0);
   return sendHeader(conn, seq, flags | ece, window, headerLength, 0);
 }
 

@@ -1,4 +1,4 @@
-import { NETIF_F_TSO } from '../../device/netdevice/features.ts';
+import { receivesSegments } from '../../device/netdevice/features.ts';
 import { MIB } from '../counters.ts';
 import type { Connection } from './connection.ts';
 import { ACK_NOMEM, MAX_WINDOW, RCVBUF_LOCK } from './constants.ts';
@@ -42,7 +42,7 @@ const DATA_SHARE = 0.5;
  */
 export function linkLimit(conn: Connection): number {
   const { path, tcb } = conn;
-  if (path === null || (path.dev.features & NETIF_F_TSO) !== 0) return Number.POSITIVE_INFINITY;
+  if (path === null || receivesSegments(path.dev)) return Number.POSITIVE_INFINITY;
   const frames = path.dev.link.receiveQueueFrames;
   if (frames === Number.POSITIVE_INFINITY) return frames;
   return Math.max(Math.floor(frames * DATA_SHARE) * Math.max(tcb.rcvMss, 536), 4096);
@@ -209,8 +209,8 @@ export function adjustReceiveSpace(conn: Connection): void {
   tcb.rcvqSpaceTimeUs = now;
 }
 
-/** Linux: `tcp_rcvbuf_grow`. */
-function growReceiveBuffer(conn: Connection, copied: number): void {
+/** The application takes `copied` bytes in a round trip: the buffer is to hold what comes meanwhile (Linux: `tcp_rcvbuf_grow`). */
+export function growReceiveBuffer(conn: Connection, copied: number): void {
   const { tcb, tcp } = conn;
   const before = Math.max(tcb.rcvqSpace, 1);
   tcb.rcvqSpace = copied;

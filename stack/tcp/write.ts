@@ -3,11 +3,12 @@ import { MSG_EOR, MSG_MORE, MSG_OOB, MSG_ZEROCOPY } from '../socket/abi.ts';
 import { iovLength } from '../socket/iov.ts';
 import type { Message } from '../socket/message.ts';
 import { TH_ACK, TH_PSH } from '../wire/tcp.ts';
-import { startBusy, startSndbufLimited } from './chrono.ts';
+import { startBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { NAGLE_CORK, NAGLE_PUSH, SEND_SHUTDOWN } from './constants.ts';
 import { checkIdle } from './cwnd.ts';
 import { checkAppLimited } from './delivery-rate.ts';
+import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { segmentBytes } from './fragment.ts';
 import { currentMss, sizeGoal } from './mss.ts';
 import { forcedPush, markPush, pushOne, pushPending } from './output.ts';
@@ -42,7 +43,7 @@ function take(conn: Connection, message: Message, flags: number, stamps: number)
   const { iov } = message;
   const total = iovLength(iov);
   if (total < 0) return -EFAULT;
-  if (!stateIn(tcb.state, CAN_SEND)) {
+  if (!stateIn(tcb.state, CAN_SEND) && !isPassiveFastOpen(conn)) {
     if (tcb.error !== 0) return takeError(conn);
     return tcb.state === TCP_SYN_SENT || tcb.state === TCP_SYN_RECV ? -EAGAIN : -EPIPE;
   }
@@ -164,7 +165,6 @@ function appendTo(
 function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
   if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.wantsSpace = true;
-  startSndbufLimited(conn);
   conn.tcp.whenPages(conn);
 }
 

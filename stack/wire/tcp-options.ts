@@ -1,3 +1,12 @@
+import {
+  FastOpenOption,
+  fastOpenOptionLength,
+  readFastOpenOption,
+  TCPOPT_EXP,
+  TCPOPT_FASTOPEN,
+  writeFastOpenOption,
+} from './fastopen-option.ts';
+
 /** Kinds of TCP option (IANA). */
 export const TCPOPT_EOL = 0;
 export const TCPOPT_NOP = 1;
@@ -28,6 +37,10 @@ export const OPTION_SACK_ADVERTISE = 1;
 export const OPTION_TS = 2;
 export const OPTION_WSCALE = 4;
 export const OPTION_MSS = 8;
+export const OPTION_FAST_OPEN_COOKIE = 256;
+
+/** Bytes that options may take. */
+export const MAX_TCP_OPTION_SPACE = 40;
 
 /** Options read from a segment; one object is used again and again. Absent ones are 0, `windowScale` -1. */
 export class TcpOptions {
@@ -40,6 +53,8 @@ export class TcpOptions {
   /** Pairs of start and end as they came, of which the first `sackBlocks` count. */
   readonly sacks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
   sackBlocks = 0;
+  /** Of a SYN only. */
+  readonly fastOpen: FastOpenOption = new FastOpenOption();
 
   reset(): void {
     this.mss = 0;
@@ -49,6 +64,7 @@ export class TcpOptions {
     this.tsval = 0;
     this.tsecr = 0;
     this.sackBlocks = 0;
+    this.fastOpen.length = -1;
   }
 }
 
@@ -100,6 +116,10 @@ export function parseTcpOptions(
             out.sacks[i] = view.getUint32(p + TCPOLEN_SACK_BASE + i * 4);
         }
         break;
+      case TCPOPT_FASTOPEN:
+      case TCPOPT_EXP:
+        if (syn) readFastOpenOption(view, p, size, out.fastOpen);
+        break;
     }
     p += size;
   }
@@ -124,6 +144,8 @@ export function hasSignature(view: DataView, at: number, length: number): boolea
   return false;
 }
 
+const NO_FAST_OPEN = new FastOpenOption();
+
 /** Options to write; one object is used again and again. */
 export class TcpOptionsOut {
   /** `OPTION_*` bits. */
@@ -135,6 +157,7 @@ export class TcpOptionsOut {
   /** Pairs of start and end, of which the first `sackBlocks` are written. */
   readonly sacks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
   sackBlocks = 0;
+  fastOpen: Readonly<FastOpenOption> = NO_FAST_OPEN;
 }
 
 /** Bytes that {@link writeTcpOptions} writes. */
@@ -145,6 +168,7 @@ export function tcpOptionsLength(options: TcpOptionsOut): number {
   if ((flags & OPTION_TS) !== 0) length += TCPOLEN_TSTAMP_ALIGNED;
   else if ((flags & OPTION_SACK_ADVERTISE) !== 0) length += 4;
   if ((flags & OPTION_WSCALE) !== 0) length += 4;
+  if ((flags & OPTION_FAST_OPEN_COOKIE) !== 0) length += fastOpenOptionLength(options.fastOpen);
   if (options.sackBlocks > 0)
     length += TCPOLEN_SACK_BASE_ALIGNED + options.sackBlocks * TCPOLEN_SACK_PERBLOCK;
   return length;
@@ -183,5 +207,15 @@ export function writeTcpOptions(view: DataView, at: number, options: TcpOptionsO
     p += 4;
     for (let i = 0; i < blocks * 2; i++, p += 4) view.setUint32(p, options.sacks[i]!);
   }
+  if ((flags & OPTION_FAST_OPEN_COOKIE) !== 0) p += writeFastOpenOption(view, p, options.fastOpen);
   return p - at;
+}
+
+/** Adds a Fast Open option to those of a SYN, if there is room for it (Linux: `tcp_syn_options`, `tcp_synack_options`). */
+export function addFastOpenOption(options: TcpOptionsOut, fastOpen: Readonly<FastOpenOption>): boolean {
+  if (fastOpen.length < 0) return false;
+  if (tcpOptionsLength(options) + fastOpenOptionLength(fastOpen) > MAX_TCP_OPTION_SPACE) return false;
+  options.flags |= OPTION_FAST_OPEN_COOKIE;
+  options.fastOpen = fastOpen;
+  return true;
 }

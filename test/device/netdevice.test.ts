@@ -40,15 +40,21 @@ import {
   NETDEV_REGISTER,
 } from '../../device/netdevice/events.ts';
 import {
+  featuresNamed,
   fixFeatures,
   NETIF_F_GRO,
+  NETIF_F_GRO_HW,
+  NETIF_F_GRO_UDP_FWD,
   NETIF_F_GSO,
   NETIF_F_GSO_UDP_L4,
   NETIF_F_HW_CSUM,
   NETIF_F_IP_CSUM,
   NETIF_F_IPV6_CSUM,
+  NETIF_F_RXCSUM,
   NETIF_F_SG,
   NETIF_F_TSO,
+  NETIF_F_TSO_ECN,
+  NETIF_F_TSO6,
 } from '../../device/netdevice/features.ts';
 import {
   ARPHRD_NONE,
@@ -595,7 +601,7 @@ t.test('features: hardware toggles, core rules, FEAT_CHANGE on a real change onl
     NETIF_F_SG | NETIF_F_GSO | NETIF_F_GRO,
     'without checksumming: no segmentation, but scatter-gather',
   );
-  t.strictSame(log.take(), ['FEAT_CHANGE eth0']);
+  t.strictSame(log.take(), ['FEAT_CHANGE eth0', 'RTM_NEWLINK eth0']);
   t.equal(fixFeatures(NETIF_F_HW_CSUM | NETIF_F_IP_CSUM) & NETIF_F_IP_CSUM, 0);
   t.equal(dev.registration, NETREG_REGISTERED);
   t.end();
@@ -764,6 +770,43 @@ t.test('frames of an EtherType without handler count as dropped, not as nohandle
   t.equal(dev.statistics.rxDropped, 2);
   t.equal(dev.statistics.rxNohandler, 0);
   t.equal(pool.inUse, 0);
+  t.end();
+});
+
+t.test('features: what is wanted comes back by itself; what the link lacks can not be had', (t) => {
+  const { ns, log } = logged();
+  const hw = NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO | NETIF_F_RXCSUM | NETIF_F_GRO_HW;
+  const { dev } = testDevice(ns, { name: 'eth0', link: { features: hw } });
+  log.take();
+  setFeatures(dev, dev.wantedFeatures & ~(NETIF_F_HW_CSUM | NETIF_F_RXCSUM));
+  t.equal(dev.features & (NETIF_F_TSO | NETIF_F_GRO_HW), 0, 'they hang on the other two');
+  t.equal(dev.wantedFeatures & (NETIF_F_TSO | NETIF_F_GRO_HW), NETIF_F_TSO | NETIF_F_GRO_HW);
+  setFeatures(dev, dev.wantedFeatures | NETIF_F_HW_CSUM | NETIF_F_RXCSUM);
+  t.equal(dev.features, hw | NETIF_F_GSO | NETIF_F_GRO);
+  setFeatures(dev, dev.wantedFeatures | NETIF_F_TSO6);
+  t.equal(dev.features & NETIF_F_TSO6, 0);
+  setFeatures(dev, (dev.wantedFeatures & ~(NETIF_F_GSO | NETIF_F_GRO)) | NETIF_F_GRO_UDP_FWD);
+  t.equal(dev.features, hw | NETIF_F_GRO_UDP_FWD, 'the core’s own are a user’s to toggle');
+  t.equal(log.take().length, 6, 'FEAT_CHANGE and RTM_NEWLINK, three times');
+  t.end();
+});
+
+t.test('features: a link that refuses keeps what it had', (t) => {
+  const { ns } = testMachine();
+  const link = new TestLink({ features: NETIF_F_SG });
+  const dev = new NetDevice(ns, Object.assign(link, { setFeatures: () => -EBUSY }), { name: 'eth0' });
+  registerDevice(dev);
+  const { features, wantedFeatures } = dev;
+  t.equal(setFeatures(dev, 0), -EBUSY);
+  t.strictSame([dev.features, dev.wantedFeatures], [features, wantedFeatures]);
+  t.end();
+});
+
+t.test('features: by the names of ethtool', (t) => {
+  t.equal(featuresNamed('tx'), NETIF_F_HW_CSUM | NETIF_F_IP_CSUM | NETIF_F_IPV6_CSUM);
+  t.equal(featuresNamed('rx-gro-hw'), NETIF_F_GRO_HW);
+  t.equal(featuresNamed('constructor'), 0);
+  t.equal(fixFeatures(NETIF_F_SG | NETIF_F_HW_CSUM | NETIF_F_TSO_ECN), NETIF_F_SG | NETIF_F_HW_CSUM);
   t.end();
 });
 

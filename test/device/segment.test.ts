@@ -21,7 +21,7 @@ const segmenter: Segmenter = {
 
 function build(features: number): ReturnType<typeof testMachine> & ReturnType<typeof testDevice> {
   const machine = testMachine();
-  machine.ns.addSegmenter(GSO_TCPV4, segmenter);
+  machine.machine.segmenters.set(GSO_TCPV4, segmenter);
   const device = testDevice(machine.ns, { link: { features } });
   openDevice(device.dev);
   return { ...machine, ...device };

@@ -15,7 +15,7 @@ import {
 import { HEADROOM, SMALL_SLOT } from '../../device/memory/pool.ts';
 import { closeDevice, openDevice } from '../../device/netdevice/admin.ts';
 import { setFeatures, setMtu } from '../../device/netdevice/change.ts';
-import { NETIF_F_GRO, NETIF_F_RXCSUM } from '../../device/netdevice/features.ts';
+import { NETIF_F_GRO_HW, NETIF_F_RXCSUM } from '../../device/netdevice/features.ts';
 import { flagNames, NETDEV_TX_BUSY } from '../../device/netdevice/flags.ts';
 import { NetDevice } from '../../device/netdevice/netdevice.ts';
 import { registerDevice, unregisterDevice } from '../../device/netdevice/registry.ts';
@@ -35,7 +35,7 @@ interface Rig extends TestMachine {
 /** A registered and opened device on a TAP link whose native side is a fake; received packets are held until the end. */
 function rig(options: TapOptions = {}, machine: TestMachineOptions = {}, driver = new FakeDriver()): Rig {
   const parts = testMachine(machine);
-  const link = new TapLink(parts.machine, options, driver);
+  const link = new TapLink(parts.machine, { vnetHeader: false, ...options }, driver);
   const dev = new NetDevice(parts.ns, link, { name: 'tap0' });
   const received: Packet[] = [];
   dev.receiveHandler = (packet) => {
@@ -352,6 +352,28 @@ for (const errno of [EAGAIN_ERRNO, ENOBUFS]) {
   });
 }
 
+t.test(
+  'transmit: asked to look, the link reads in the next turn and says so, even if there is nothing',
+  (t) => {
+    const r = rig();
+    const { queue, dev, link } = r;
+    for (let i = 0; i < 3; i++) send(r, frame(60, i));
+    t.equal(dev.room.handed, 3);
+    link.look();
+    link.look();
+    t.equal(queue.polled, 3, 'readable and writable');
+    queue.ready(2, 0);
+    t.equal(queue.polled, 1);
+    t.equal(dev.room.handed, 0);
+    send(r, frame(60));
+    for (let i = 0; i < 65; i++) queue.incoming.push(frame(60, i));
+    queue.ready(1, 0);
+    t.equal(dev.room.handed, 0, 'a batch was read');
+    finish(t, r);
+    t.end();
+  },
+);
+
 t.test('transmit: going down flushes, and drops what the kernel does not take', (t) => {
   const r = rig();
   let room = 1;
@@ -495,15 +517,23 @@ t.test('virtio header, inward: hostile fields are counted drops', (t) => {
     vnet({ ...tcp, gsoType: 0x85 }, frame(60)),
     vnet({ ...tcp, gsoType: 0x80 }, frame(60)),
     vnet({ ...tcp, flags: 0 }, frame(60)),
+    vnet({ headerLength: 61 }, frame(60)),
+    vnet({ ...tcp, headerLength: 65535 }, frame(60)),
     vnet({}, frame(60)).subarray(0, 9),
     vnet({}, frame(60)).subarray(0, 0),
   ];
   r.queue.incoming.push(...hostile);
   r.queue.ready(1, 0);
   t.equal(r.received.length, 0);
-  t.same(r.ns.drops.toJSON(), { tap_vnet_header: hostile.length });
+  t.same(r.ns.drops.toJSON(), {
+    vnet_checksum: 4,
+    vnet_gso_size: 1,
+    vnet_gso_type: 4,
+    vnet_header_length: 2,
+    tap_vnet_header: 2,
+  });
   t.equal(r.dev.statistics.rxErrors, hostile.length);
-  t.equal(r.dev.statistics.rxFrameErrors, 9);
+  t.equal(r.dev.statistics.rxFrameErrors, 11);
   t.equal(r.dev.statistics.rxLengthErrors, 2);
   finish(t, r);
   t.end();
@@ -569,6 +599,33 @@ t.test('virtio header, outward: filled from the packet', (t) => {
   t.end();
 });
 
+t.test('busy polling: frames are found without the event loop, until none comes for a while', (t) => {
+  const r = rig({ busyPoll: 100 });
+  const { clock, queue, received } = r;
+  const reads = () => queue.receives.splice(0).length;
+  t.equal(clock.turn(), 1, 'opening begins it');
+  t.equal(reads(), 64, 'so many looks a turn');
+  queue.incoming.push(frame(60), frame(61));
+  clock.advance(0.09);
+  clock.turn();
+  t.equal(received.length, 2);
+  clock.advance(0.09);
+  t.equal(clock.turn(), 1, 'a frame begins the wait anew');
+  clock.advance(0.01);
+  clock.turn();
+  t.equal(clock.turn(), 0, '100 us without a frame');
+  reads();
+  queue.incoming.push(frame(60));
+  queue.ready(1, 0);
+  t.equal(clock.turn(), 1, 'the event loop tells of the next one');
+  closeDevice(r.dev);
+  reads();
+  clock.turn();
+  t.equal(reads() + clock.turn(), 0, 'a link that is down is left alone');
+  finish(t, r);
+  t.end();
+});
+
 t.test('offload: refused without virtio header, toggled with it', (t) => {
   const plain = rig();
   const tcp = plain.pool.from(frame(1000))!;
@@ -592,7 +649,7 @@ t.test('offload: refused without virtio header, toggled with it', (t) => {
   const r = rig({ vnetHeader: true }, {}, old);
   t.same(r.queue.calls, ['setVnetHeaderSize 10', 'setOffload 111', 'setOffload 15', 'poll 1'], 'before 6.2');
   r.queue.calls.length = 0;
-  t.equal(setFeatures(r.dev, r.dev.features & ~NETIF_F_GRO), 0);
+  t.equal(setFeatures(r.dev, r.dev.features & ~NETIF_F_GRO_HW), 0);
   t.same(r.queue.calls, ['setOffload 1']);
   t.equal(r.link.setFeatures(r.dev.features & ~NETIF_F_RXCSUM), 0);
   t.same(r.queue.calls, ['setOffload 1', 'setOffload 0']);
@@ -603,7 +660,7 @@ t.test('offload: refused without virtio header, toggled with it', (t) => {
 t.test('TUN: raw IP', (t) => {
   const { machine, ns, pool } = testMachine();
   const driver = new FakeDriver();
-  const link = new TunLink(machine, { name: 'tun0' }, driver);
+  const link = new TunLink(machine, { name: 'tun0', vnetHeader: false }, driver);
   const dev = new NetDevice(ns, link, { name: 'tun0' });
   registerDevice(dev);
   openDevice(dev);

@@ -134,6 +134,41 @@ scenario('link.set: a late veto takes back what was set before it', (t, { stack 
   t.match(call(stack, 'link.show', { dev: 'eth0' }), [{ mtu: 1400, ifalias: 'a', txqlen: 7 }]);
 });
 
+scenario('link.set offload: as ethtool has it, and monitors hear of it', (t, { stack }) => {
+  const shown = (name: string): object => {
+    const [link] = call(stack, 'link.show', { dev: 'eth0', details: true }) as {
+      offload: Record<string, object>;
+    }[];
+    return link!.offload[name]!;
+  };
+  const heard: string[] = [];
+  const forget = stack.ns.messages.subscribe(({ type }) => heard.push(type));
+  t.strictSame(shown('tx-tcp-segmentation'), { active: true, fixed: false, requested: true });
+  t.strictSame(shown('highdma'), { active: true, fixed: false, requested: true });
+  t.strictSame(shown('rx-gro-hw'), { active: false, fixed: true, requested: false });
+  call(stack, 'link.set', { dev: 'eth0', offload: { tx: false } });
+  t.strictSame(shown('tx-tcp-segmentation'), { active: false, fixed: false, requested: true });
+  t.strictSame(heard.splice(0), ['RTM_NEWLINK']);
+  call(stack, 'link.set', { dev: 'eth0', offload: { tx: false } });
+  t.strictSame(heard, [], 'nothing has changed');
+  call(stack, 'link.set', { dev: 'eth0', offload: { all: false } });
+  t.strictSame(shown('rx-gro'), { active: false, fixed: false, requested: false });
+  call(stack, 'link.set', { dev: 'eth0', offload: { all: true } });
+  t.strictSame(shown('tx-tcp-segmentation'), { active: true, fixed: false, requested: true });
+  const before = stateOf(stack);
+  const late = { dev: 'eth0', alias: 'x', offload: { gro: false, frob: true } };
+  t.throws(() => call(stack, 'link.set', late), { message: 'parameter "offload": "frob" is no offload' });
+  t.throws(() => call(stack, 'link.set', { dev: 'eth0', offload: { 'rx-gro-hw': true } }), {
+    code: 'EOPNOTSUPP',
+  });
+  t.throws(() => call(stack, 'link.set', { dev: 'eth0', offload: {} }), { message: /1 to 32 names/ });
+  t.throws(() => call(stack, 'link.set', { dev: 'eth0', offload: { tx: 1 } }), {
+    message: /offload\.tx.*true or false/,
+  });
+  t.equal(stateOf(stack), before);
+  forget();
+});
+
 scenario('neigh: states, proxies, flush', (t, { stack }) => {
   for (const [address, nud] of [
     ['192.0.2.7', 'permanent'],

@@ -38,7 +38,7 @@ async function benchOnTap({ rounds, report }: Bench): Promise<void> {
   });
   const stack = createStack({ machine });
   try {
-    const link = new TapLink(machine, { name: 'tap0', up: true });
+    const link = new TapLink(machine, { name: 'tap0', up: true, vnetHeader: false });
     run('ip', 'address', 'add', `${KERNELS}/24`, 'dev', 'tap0');
     const dev = stack.addDevice(link, { name: 'tap0', addresses: [`${OURS}/24`] });
     const template = new ArpTemplate(dev.address, parseIpv4(OURS));
@@ -79,7 +79,7 @@ function tapTransmitTarget(stack: Stack, dev: NetDevice, link: TapLink, template
 
 /** Requests come from a second TAP, over a bridge of the kernel's, so that they queue up before the clock starts. */
 async function benchAnswerOnBridge(stack: Stack, link: TapLink, rounds: number): Promise<BenchResult> {
-  const asker = new TapLink(stack.machine, { name: 'tap1', up: true });
+  const asker = new TapLink(stack.machine, { name: 'tap1', up: true, vnetHeader: false });
   try {
     run('ip', 'link', 'add', 'br0', 'type', 'bridge', 'mcast_snooping', '0');
     for (const port of ['tap0', 'tap1']) run('ip', 'link', 'set', port, 'master', 'br0');

@@ -1,17 +1,34 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { benchArp } from './arp.ts';
+import { BULK } from './bulk.ts';
+import { benchChecksum } from './checksum.ts';
 import { compareResult, readResults } from './compare.ts';
+import { benchConnections } from './connections.ts';
+import { benchFlows } from './flows.ts';
 import { benchLookup } from './lookup.ts';
 import { benchMemoryPerConnection } from './memory-per-connection.ts';
+import { killPrograms } from './program.ts';
+import { REQUEST_RESPONSE } from './request-response.ts';
 import { type Bench, type BenchResult, formatResult } from './result.ts';
-import { runInNamespace, tapObstacle } from './sandbox.ts';
+import { runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
+import { UDP } from './udp.ts';
 
-/** Benchmarks by the first word of their results' names; each reports one result or several. */
-const SUITES: Readonly<Record<string, (bench: Bench) => Promise<void> | void>> = {
+type Run = (bench: Bench) => Promise<void> | void;
+
+/** Benchmarks by the name of their result, or by what the names of their results begin with. */
+const BENCHMARKS: Readonly<Record<string, Run>> = {
+  ...BULK,
+  ...REQUEST_RESPONSE,
+  connections: benchConnections,
+  ...UDP,
+  flows: benchFlows,
   arp: benchArp,
+  checksum: benchChecksum,
   lookup: benchLookup,
   'memory-per-connection': benchMemoryPerConnection,
 };
+/** Those that give several results. */
+const FAMILIES = new Set(['arp', 'flows']);
 
 /** Marks the process that runs inside the namespace. */
 const INSIDE = 'TAPIR_BENCH_INSIDE';
@@ -22,47 +39,62 @@ interface Options {
   readonly json?: boolean;
   readonly compare?: string;
   readonly rounds: number;
+  readonly seconds: number;
+  readonly profile?: string;
 }
 
 /** `tapir bench [NAME ...]`: runs the benchmarks whose name begins with one of the names given, all without one. */
 export function benchCommand(): Command {
   return new Command('bench')
     .description('measure tapir beside a reference, in the same run')
-    .argument('[names...]', `benchmarks whose name starts so: ${Object.keys(SUITES).join(', ')}`)
+    .argument('[names...]', `benchmarks whose name starts so: ${Object.keys(BENCHMARKS).join(', ')}`)
     .option('--json', 'one object a line')
     .option('--compare <file>', 'set each result beside an earlier one, written with --json')
     .option('--rounds <n>', 'rounds a benchmark, at least 5', rounds, 15)
+    .option('--seconds <n>', 'length of one measurement', seconds, 0.8)
+    .option('--profile <folder>', 'write there where the time goes, a file a benchmark')
     .action(async (names: string[], options: Options) => {
       process.exitCode = await bench(names, options);
     });
 }
 
 async function bench(names: readonly string[], options: Options): Promise<number> {
-  const suites = Object.keys(SUITES).filter(
-    (suite) => names.length === 0 || names.some((name) => name.startsWith(suite) || suite.startsWith(name)),
-  );
-  if (suites.length === 0) {
+  const chosen = Object.keys(BENCHMARKS).filter((benchmark) => isMeant(benchmark, names));
+  if (chosen.length === 0) {
     process.stderr.write(
-      `no benchmark is called ${names.join(' ')}; there are: ${Object.keys(SUITES).join(', ')}\n`,
+      `no benchmark is called ${names.join(' ')}; there are: ${Object.keys(BENCHMARKS).join(', ')}\n`,
     );
     return 2;
   }
   if (process.env[INSIDE] === undefined) return outside(process.argv.slice(1));
+  takePrecedence();
   const earlier =
     options.compare === undefined ? new Map<string, BenchResult>() : readResults(options.compare);
-  for (const suite of suites) {
-    await SUITES[suite]!({
-      rounds: options.rounds,
-      report: (result) => {
-        if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;
-        process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
-        const comparison = compareResult(result, earlier);
-        if (comparison !== undefined)
-          (options.json ? process.stderr : process.stdout).write(`${comparison}\n`);
-      },
-    });
+  try {
+    for (const benchmark of chosen) {
+      await BENCHMARKS[benchmark]!({
+        rounds: options.rounds,
+        seconds: options.seconds,
+        profiles: options.profile,
+        report: (result) => {
+          if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;
+          process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
+          const comparison = compareResult(result, earlier);
+          if (comparison !== undefined)
+            (options.json ? process.stderr : process.stdout).write(`${comparison}\n`);
+        },
+      });
+    }
+  } finally {
+    killPrograms();
   }
   return 0;
+}
+
+/** Names are prefixes of results' names; of a family they may name a member. */
+function isMeant(benchmark: string, names: readonly string[]): boolean {
+  const within = (name: string): boolean => FAMILIES.has(benchmark) && name.startsWith(benchmark);
+  return names.length === 0 || names.some((name) => benchmark.startsWith(name) || within(name));
 }
 
 /** Starts over with the flags that measurements need: in a namespace of our own, or just so where there can be none. */
@@ -78,5 +110,11 @@ async function outside(args: readonly string[]): Promise<number> {
 function rounds(text: string): number {
   const value = Number(text);
   if (!Number.isInteger(value) || value < 5 || value > 1000) throw new InvalidArgumentError('5 to 1000');
+  return value;
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (!(value >= 0.05 && value <= 600)) throw new InvalidArgumentError('0.05 to 600');
   return value;
 }

@@ -13,13 +13,28 @@ export interface BenchResult {
   readonly min: number;
   readonly max: number;
   readonly rounds: number;
+  /** What else ran in the same rounds. */
+  readonly others?: readonly Comparison[];
   /** A benchmark's own fields. */
-  readonly [own: string]: string | number | boolean;
+  readonly [own: string]: string | number | boolean | readonly Comparison[] | undefined;
+}
+
+/** A further reference: what it reached, and ours to it, as median, least and greatest of the rounds. */
+export interface Comparison {
+  readonly name: string;
+  readonly value: number;
+  readonly ratio: number;
+  readonly min: number;
+  readonly max: number;
 }
 
 /** What a benchmark is told. */
 export interface Bench {
   readonly rounds: number;
+  /** How long one measurement of a throughput or a latency takes. */
+  readonly seconds: number;
+  /** Folder for profiles, one more measurement each; undefined: none is made. */
+  readonly profiles: string | undefined;
   /** Told each result as it is there. */
   readonly report: (result: BenchResult) => void;
 }
@@ -61,12 +76,24 @@ export function summarise(
   };
 }
 
+/** A further reference's part of a result, from the same rounds. */
+export function compareWith(name: string, rounds: readonly Round[]): Comparison {
+  const ratios = rounds.map(({ ours, reference }) => ours / reference);
+  return {
+    name,
+    value: round(median(rounds.map(({ reference }) => reference))),
+    ratio: round(median(ratios)),
+    min: round(Math.min(...ratios)),
+    max: round(Math.max(...ratios)),
+  };
+}
+
 /** Four significant digits, and no fraction from a thousand on. */
 function round(value: number): number {
   return Math.abs(value) >= 1000 ? Math.round(value) : Number(value.toPrecision(4));
 }
 
-const STANDARD = new Set(['name', 'value', 'unit', 'reference', 'ratio', 'min', 'max', 'rounds']);
+const STANDARD = new Set(['name', 'value', 'unit', 'reference', 'ratio', 'min', 'max', 'rounds', 'others']);
 
 /** The line that people read. */
 export function formatResult(result: BenchResult): string {
@@ -76,6 +103,10 @@ export function formatResult(result: BenchResult): string {
   return [
     `${result.name}: ${result.value} ${result.unit}`,
     `  ratio ${result.ratio} (${result.min} to ${result.max}, ${result.rounds} rounds) to ${result.reference}`,
+    ...(result.others ?? []).map(
+      ({ name, value, ratio, min, max }) =>
+        `  ratio ${ratio} (${min} to ${max}) to ${name}: ${value} ${result.unit}`,
+    ),
     ...own.map((line) => `  ${line}`),
   ].join('\n');
 }

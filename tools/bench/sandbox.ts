@@ -1,5 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import { cpus, setPriority } from 'node:os';
+import { delimiter, join } from 'node:path';
+import type { Placement } from './subject.ts';
+
+const PRIORITY = -15;
 
 /** What keeps a real TAP from being used here, or undefined when nothing does. */
 export function tapObstacle(): string | undefined {
@@ -8,6 +13,11 @@ export function tapObstacle(): string | undefined {
   if (!existsSync('/dev/net/tun')) return 'no /dev/net/tun';
   if (spawnSync('ip', ['-V']).status !== 0) return 'no ip program (Debian: iproute2)';
   return undefined;
+}
+
+/** Whether a program is on the PATH. */
+export function isInstalled(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 /** Runs a program in the current namespace; throws with its stderr when it fails. */
@@ -44,6 +54,7 @@ export async function runInNamespace(
     const running = spawn('ip', ['netns', 'exec', namespace, ...pin, process.execPath, ...args], {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: environment,
+      detached: true,
     });
     child = running;
     return await new Promise<number>((resolve) => {
@@ -60,4 +71,23 @@ export async function runInNamespace(
 function lastCpu(): string {
   const allowed = spawnSync('taskset', ['-cp', String(process.pid)], { encoding: 'utf8' }).stdout ?? '';
   return /(\d+)\s*$/.exec(allowed)?.[1] ?? '0';
+}
+
+/**
+ * Lets what else the machine does disturb less, where that is allowed; processes started from now on have the same priority.
+ * Where Linux groups processes by session, it is the session's: we must lead one.
+ */
+export function takePrecedence(): void {
+  try {
+    setPriority(PRIORITY);
+    writeFileSync('/proc/self/autogroup', `${PRIORITY}`);
+  } catch {
+    // Not root: the result says as much as the machine was idle.
+  }
+}
+
+/** The subject has the last CPU, the peer the one before. */
+export function pinning(): Placement {
+  const last = cpus().length - 1;
+  return { peerCpu: Math.max(0, last - 1), subjectCpu: last };
 }

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { LinkView } from '../control/view/link.ts';
 import { formatLink } from '../format/link.ts';
 import { addChange, addShow, family } from './family.ts';
-import { choice, constant, type Grammar, number, onOff, word } from './words.ts';
+import { choice, constant, type Grammar, number, onOff, switches, word } from './words.ts';
 
 const SHOW: Grammar = {
   keywords: { dev: ['dev', word], up: ['up', constant(true)] },
@@ -28,6 +28,7 @@ const SET: Grammar = {
     dormant: ['dormant', onOff],
     testing: ['testing', onOff],
     state: ['state', choice('up', 'dormant', 'testing')],
+    offload: ['offload', switches],
     mode: ['mode', choice('default', 'dormant', 'testing')],
   },
   bare: [['dev', word]],

@@ -21,6 +21,8 @@ export interface UpOptions {
   readonly gateway?: string;
   readonly mac?: string;
   readonly mtu?: number;
+  readonly plainFrames?: boolean;
+  readonly busyPoll?: number;
   readonly pcap?: string;
   readonly control?: string;
   readonly sysctl: readonly string[];
@@ -109,7 +111,12 @@ function deviceName({ tap, tun }: UpOptions): string {
 
 function openLink(machine: Machine, options: UpOptions): Link {
   const name = deviceName(options);
-  const common = { name, ...(options.mtu !== undefined && { mtu: options.mtu }) };
+  const common = {
+    name,
+    vnetHeader: options.plainFrames !== true,
+    busyPoll: options.busyPoll ?? 0,
+    ...(options.mtu !== undefined && { mtu: options.mtu }),
+  };
   if (options.tap === undefined) return new TunLink(machine, common);
   return new TapLink(machine, { ...common, ...(options.mac !== undefined && { mac: macOf(options.mac) }) });
 }

@@ -13,6 +13,8 @@ export function upCommand(): Command {
     .option('--gateway <ip>', 'default route')
     .option('--mac <address>', "the stack's own link-layer address; random when left out")
     .option('--mtu <bytes>', 'of both sides of the device', bytes)
+    .option('--plain-frames', 'no virtio header: checksums and segments are our own work')
+    .option('--busy-poll <us>', 'look for a next frame so long before waiting for it', microseconds)
     .option('--pcap <file>', 'write all frames to a pcapng file')
     .option('--control <socket>', 'path of the control socket')
     .option('--sysctl <setting>', 'NAME=VALUE; may be repeated', collect, [])
@@ -47,5 +49,10 @@ function collect(value: string, earlier: readonly string[]): string[] {
 
 function bytes(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a number of bytes is expected');
+  return Number(text);
+}
+
+function microseconds(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('a number of microseconds is expected');
   return Number(text);
 }

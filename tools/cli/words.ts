@@ -58,6 +58,14 @@ export const onOff: ReadWord = (next, keyword) => {
   return text === 'on';
 };
 
+/** `NAME on`, or `on` alone for all; several names with commas between them: which are to be on and which off. */
+export const switches: ReadWord = (next, keyword) => {
+  const first = next();
+  const alone = first === 'on' || first === 'off';
+  const on = onOff(alone ? () => first : next, keyword);
+  return Object.fromEntries((alone ? ['all'] : first.split(',')).map((name) => [name, on]));
+};
+
 /** A keyword that stands for its value by itself. */
 export function constant(value: unknown): ReadWord {
   return () => value;

@@ -67,6 +67,16 @@ export function oneOf<const W extends string>(words: readonly W[]): Reader<W> {
   };
 }
 
+/** An object of at most `longest` names, each with true or false. */
+export function flagsByName(longest: number): Reader<Readonly<Record<string, boolean>>> {
+  return (value, name) => {
+    const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+    const right = entries.length > 0 && entries.length <= longest && !Array.isArray(value);
+    if (!right) throw wrong(value, name, `1 to ${longest} names with true or false`);
+    return Object.fromEntries(entries.map(([key, on]) => [key, flag(on, `${name}.${key}`)]));
+  };
+}
+
 /** A list of at most `longest` values. */
 export function listOf<T>(reader: Reader<T>, longest: number): Reader<readonly T[]> {
   return (value, name) => {

@@ -1,9 +1,10 @@
-import type { LinkView, Stats64 } from '../control/view/link.ts';
+import type { FeatureView, LinkView, Stats64 } from '../control/view/link.ts';
 
 /** A device as `ip link show` prints it, its counters behind it where they were asked for. */
 export function formatLink(link: LinkView): string {
   const lines = [`${head(link)} mode ${link.linkmode} ${tail(link)}`, linkLine(link) + details(link)];
   if (link.linkinfo !== undefined) lines.push(`    ${link.linkinfo.info_kind} `);
+  if (link.offload !== undefined) lines.push(...offload(link.offload));
   if (link.ifalias !== undefined) lines.push(`    alias ${link.ifalias}`);
   for (const name of link.altnames ?? []) lines.push(`    altname ${name}`);
   if (link.stats64 !== undefined) lines.push(...statistics(link.stats64));
@@ -36,6 +37,20 @@ function linkLine(link: LinkView): string {
 function details(link: LinkView): string {
   if (link.promiscuity === undefined) return '';
   return ` promiscuity ${link.promiscuity}  allmulti ${link.allmulti} minmtu ${link.min_mtu} maxmtu ${link.max_mtu} `;
+}
+
+/** What is on and what is off, with the words that `ethtool -k` puts behind a feature; what can't be had is left out. */
+function offload(features: Readonly<Record<string, FeatureView>>): string[] {
+  const shown = Object.entries(features).filter(([, { active, fixed }]) => active || !fixed);
+  const words = shown.map(([name, { active, fixed, requested }]) => {
+    const remark = fixed
+      ? ' [fixed]'
+      : active === requested
+        ? ''
+        : ` [requested ${requested ? 'on' : 'off'}]`;
+    return `${name} ${active ? 'on' : 'off'}${remark}`;
+  });
+  return words.map((text, index) => `${index === 0 ? '    offload ' : '            '}${text}`);
 }
 
 /** One line of titles with its counters: iproute2's `print_stats64`. */

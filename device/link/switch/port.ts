@@ -4,32 +4,32 @@ import {
   DROP_FRAME_TOO_LONG,
   DROP_FRAME_TOO_SHORT,
   DROP_NO_CARRIER,
-  DROP_POOL_EXHAUSTED,
   DROP_QUEUE_FULL,
   DROP_QUEUE_PURGED,
   DROP_TRANSMIT_ERROR,
   dropReason,
 } from '../../drop.ts';
-import { ETH_HLEN } from '../../frame/ethernet.ts';
+import { ETH_HLEN, ETH_P_8021AD, ETH_P_8021Q } from '../../frame/ethernet.ts';
 import { VLAN_HLEN } from '../../frame/vlan.ts';
 import type { Packet } from '../../memory/packet.ts';
 import { PacketQueue } from '../../memory/queue.ts';
-import { NETDEV_TX_OK } from '../../netdevice/flags.ts';
+import { NET_XMIT_DROP, NET_XMIT_SUCCESS, NETDEV_TX_OK } from '../../netdevice/flags.ts';
 import type { Link, LinkPort } from '../../netdevice/link.ts';
+import { type Segmenter, type Sender, sendFitted } from '../../netdevice/segment.ts';
 import { LinkStatistics } from '../../netdevice/statistics.ts';
-import { carriesSegments, fitOffloads, fits } from '../offload.ts';
 import type { Switch } from './switch.ts';
+
+/** An EtherType ends right before what it tells of. */
+const ETH_TYPE_LENGTH = 2;
 
 /** Received on a port that is down or has no carrier. */
 export const DROP_SWITCH_PORT_DOWN: number = dropReason('switch_port_down');
-/** A super-segment for a port whose link can't carry or split it. */
-export const DROP_SWITCH_SEGMENT: number = dropReason('switch_segment');
 
 /**
  * One port of a switch, the user of one link. It forwards while it is up and has carrier; the queue in front of a link that
  * stops it has the length that the link asks for, and a link without queue gets none.
  */
-export class SwitchPort implements LinkPort {
+export class SwitchPort implements LinkPort, Sender {
   readonly switch: Switch;
   readonly link: Link;
   readonly name: string;
@@ -81,20 +81,24 @@ export class SwitchPort implements LinkPort {
     this.switch.portLost(this);
   }
 
-  /** Used by the switch: sends a frame, with its ownership. */
+  /** Used by the switch: sends a frame, with its ownership. What asks more than the link can do is made to fit. */
   send(packet: Packet): void {
-    const { link } = this;
-    if (!carriesSegments(packet, link.features)) {
-      this.#dropOutgoing(packet, DROP_SWITCH_SEGMENT);
-    } else if (packet.gsoSize === 0 && packet.length > link.mtu + ETH_HLEN + VLAN_HLEN) {
+    if (packet.gsoSize === 0 && packet.length > this.link.mtu + ETH_HLEN + VLAN_HLEN) {
       this.#dropOutgoing(packet, DROP_FRAME_TOO_LONG);
-    } else if (fits(packet, link.features)) {
+    } else if ((packet.gsoSize | packet.checksum | packet.payloadLength) === 0) {
       this.#transmit(packet);
     } else {
-      const fitted = fitOffloads(packet, link.features);
-      if (fitted === null) this.#dropOutgoing(packet, DROP_POOL_EXHAUSTED);
-      else this.#transmit(fitted);
+      if (packet.gsoSize > 0) locateHeaders(packet);
+      sendFitted(this, packet, this.#transmitFit);
     }
+  }
+
+  get features(): number {
+    return this.link.features;
+  }
+
+  segmenter(gsoType: number): Segmenter | null {
+    return this.switch.machine.segmenters.get(gsoType) ?? null;
   }
 
   receive(packet: Packet): void {
@@ -165,11 +169,14 @@ export class SwitchPort implements LinkPort {
     this.link.close();
   }
 
-  #transmit(packet: Packet): void {
+  readonly #transmitFit = (packet: Packet): number => this.#transmit(packet);
+
+  #transmit(packet: Packet): number {
     const queueing = this.queueStopped || this.#queue.length > 0;
-    if (!queueing && this.#start(packet)) return;
-    if (!this.#queue.push(packet))
-      this.#dropOutgoing(packet, queueing ? DROP_QUEUE_FULL : DROP_TRANSMIT_ERROR);
+    if (!queueing && this.#start(packet)) return NET_XMIT_SUCCESS;
+    if (this.#queue.push(packet)) return NET_XMIT_SUCCESS;
+    this.#dropOutgoing(packet, queueing ? DROP_QUEUE_FULL : DROP_TRANSMIT_ERROR);
+    return NET_XMIT_DROP;
   }
 
   #start(packet: Packet): boolean {
@@ -203,4 +210,18 @@ export class SwitchPort implements LinkPort {
     for (let packet = this.#queue.shift(); packet !== null; packet = this.#queue.shift())
       this.drop(packet, DROP_QUEUE_PURGED);
   }
+}
+
+/** Where the headers are of a super-segment that no protocol has seen: it always comes with an open checksum. */
+function locateHeaders(packet: Packet): void {
+  const { view } = packet.pool;
+  let network = packet.start + ETH_HLEN;
+  while (network + VLAN_HLEN <= packet.end && isTag(view.getUint16(network - ETH_TYPE_LENGTH)))
+    network += VLAN_HLEN;
+  packet.network = network;
+  packet.transport = packet.checksumStart;
+}
+
+function isTag(type: number): boolean {
+  return type === ETH_P_8021Q || type === ETH_P_8021AD;
 }

@@ -30,10 +30,19 @@ const SKIPPED_ACKS = /^TcpExtTCPACKSkipped/;
 
 /** The namespace's error counters, all of them, by nstat's names. */
 export async function errorCounters(ns: Namespace): Promise<Map<string, number>> {
-  const report = JSON.parse(await ns.run('nstat', '--json', '-asz')) as { kernel: Record<string, number> };
   return new Map(
-    Object.entries(report.kernel).filter(([name]) => ERRORS.has(name) || SKIPPED_ACKS.test(name)),
+    Object.entries(await counters(ns)).filter(([name]) => ERRORS.has(name) || SKIPPED_ACKS.test(name)),
   );
+}
+
+/** One counter of the namespace. */
+export async function counter(ns: Namespace, name: string): Promise<number> {
+  return (await counters(ns))[name] ?? Number.NaN;
+}
+
+async function counters(ns: Namespace): Promise<Record<string, number>> {
+  const report = JSON.parse(await ns.run('nstat', '--json', '-asz')) as { kernel: Record<string, number> };
+  return report.kernel;
 }
 
 /** The error counters that have grown, with by how much: `{}` when the host found nothing wrong. */

@@ -189,7 +189,13 @@ t.test("who may share a port: Linux's rules for datagrams and streams", (t) => {
     ['an interface and any', { boundIfindex: 1 }, {}, true, true],
     ['REUSEADDR on one', { reuseAddress: 1 }, {}, true, true],
     ['REUSEADDR on both', { reuseAddress: 1 }, { reuseAddress: 1 }, false, false],
-    ['REUSEADDR, one listens', { reuseAddress: 1 }, { reuseAddress: 1, listening: true }, false, true],
+    [
+      'REUSEADDR, both listen',
+      { reuseAddress: 1, listening: true },
+      { reuseAddress: 1, listening: true },
+      false,
+      true,
+    ],
     ['REUSEPORT on one', { reusePort: 1 }, {}, true, true],
     ['REUSEPORT on both', { reusePort: 1, listening: true }, { reusePort: 1, listening: true }, false, false],
     ['REUSEADDR and REUSEPORT', { reuseAddress: 1 }, { reusePort: 1 }, true, true],
@@ -200,6 +206,10 @@ t.test("who may share a port: Linux's rules for datagrams and streams", (t) => {
     t.equal(streamConflict(user(one), user(other)), stream, `streams: ${name}`);
     t.equal(streamConflict(user(other), user(one)), stream, `streams: ${name}, turned`);
   }
+  const binds = user({ reuseAddress: 1 });
+  const listens = user({ reuseAddress: 1, listening: true });
+  t.equal(streamConflict(binds, listens), true, 'streams: REUSEADDR does not let share with one who listens');
+  t.equal(streamConflict(listens, binds), false, 'streams: REUSEADDR lets one listen among those who do not');
   t.end();
 });
 

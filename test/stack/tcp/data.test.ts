@@ -287,3 +287,32 @@ t.test('a reset counts only where it must be; elsewhere it is challenged', (t) =
   t.strictSame(d.close(), NONE);
   t.end();
 });
+
+t.test(
+  'small queues: a device that is stopped gets no more than it should have, and the rest when it goes on',
+  (t) => {
+    const { d, fd } = opened();
+    d.sys.setsockopt(fd, SOL_SOCKET, SO_SNDBUF, 400_000);
+    const bytes = 200_000;
+    t.equal(d.sys.send(fd, Buffer.alloc(1460), 0), 1460);
+    d.inject({ flags: '.', seq: 1, ack: 1461, win: 4096 });
+    const { tcb } = d.connection(fd);
+    tcb.sndCwnd = 1000;
+    d.link.sent.length = 0;
+    const dev = d.stack.device('tun0')!;
+    dev.stopQueue();
+    t.equal(d.sys.send(fd, Buffer.alloc(bytes), 0), bytes);
+    const waiting = dev.discipline.backlog;
+    t.ok(waiting >= 64 && waiting < 64 + 45, `${waiting} packets wait`);
+    t.ok(d.connection(fd).waitsForRoom);
+    dev.wakeQueue();
+    d.clock.drain();
+    const sent = d.sent();
+    t.equal(sent.length, Math.ceil(bytes / 1460));
+    t.match(sent.at(-1), /^P\..*:201461\(/);
+    t.equal(d.counter('TcpRetransSegs'), 0);
+    t.notOk(d.connection(fd).waitsForRoom);
+    t.same(d.close(), NONE);
+    t.end();
+  },
+);

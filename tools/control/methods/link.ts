@@ -6,12 +6,14 @@ import {
   changeCarrier,
   changeName,
   setAlias,
+  setFeatures,
   setLinkMode,
   setMacAddress,
   setMtu,
   setOperstate,
   setTxQueueLength,
 } from '../../../device/netdevice/change.ts';
+import { FEATURE_NAMES, featuresNamed } from '../../../device/netdevice/features.ts';
 import { IFF_ALLMULTI, IFF_NOARP, IFF_PROMISC, IFF_UP } from '../../../device/netdevice/flags.ts';
 import { isValidName } from '../../../device/netdevice/names.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
@@ -19,7 +21,17 @@ import { IF_OPER_DORMANT, IF_OPER_TESTING, IF_OPER_UP } from '../../../device/ne
 import { LINK_STATE_DORMANT, LINK_STATE_TESTING } from '../../../device/netdevice/state-bits.ts';
 import type { Inet } from '../../../stack/inet.ts';
 import { type MethodTable, method } from '../method.ts';
-import { deviceName, flag, integer, mac, oneOf, optional, type Params, text } from '../params.ts';
+import {
+  deviceName,
+  flag,
+  flagsByName,
+  integer,
+  mac,
+  oneOf,
+  optional,
+  type Params,
+  text,
+} from '../params.ts';
 import { badParam, ControlError, refusal } from '../protocol.ts';
 import { findDevice, queriedDevices } from '../subject.ts';
 import { linkView } from '../view/link.ts';
@@ -47,6 +59,7 @@ const SET = {
   carrier: optional(flag),
   dormant: optional(flag),
   testing: optional(flag),
+  offload: optional(flagsByName(32)),
 };
 
 type SetParams = Params<typeof SET>;
@@ -144,6 +157,11 @@ const ATTRIBUTES: { readonly [K in Exclude<keyof SetParams, 'dev'>]: Attribute<N
     },
     dormant: stateBit(LINK_STATE_DORMANT, dormantOn, dormantOff),
     testing: stateBit(LINK_STATE_TESTING, testingOn, testingOff),
+    offload: {
+      check: checkOffload,
+      apply: (dev, offload) => setFeatures(dev, wantedFeatures(dev, offload)),
+      current: wantedByName,
+    },
   };
 
 export const LINK_METHODS: MethodTable<Inet> = {
@@ -207,4 +225,25 @@ function checkName(dev: NetDevice, name: string): void {
   if (!isValidName(name.replace('%d', '0'))) throw refusal(-EINVAL);
   const other = dev.ns.deviceByName(name);
   if (other !== undefined && other !== dev) throw refusal(-EEXIST);
+}
+
+/** Each name is known, and stands for something that this device lets its user toggle. */
+function checkOffload(dev: NetDevice, offload: Readonly<Record<string, boolean>>): void {
+  for (const name of Object.keys(offload)) {
+    const features = featuresNamed(name);
+    if (features === 0) throw badParam('offload', `${JSON.stringify(name)} is no offload`);
+    if ((features & dev.hwFeatures) === 0) throw refusal(-EOPNOTSUPP);
+  }
+}
+
+function wantedFeatures(dev: NetDevice, offload: Readonly<Record<string, boolean>>): number {
+  let wanted = dev.wantedFeatures;
+  for (const [name, on] of Object.entries(offload))
+    wanted = on ? wanted | featuresNamed(name) : wanted & ~featuresNamed(name);
+  return wanted;
+}
+
+/** What is wanted now, one by one. */
+function wantedByName(dev: NetDevice): Record<string, boolean> {
+  return Object.fromEntries(FEATURE_NAMES.map(([bit, name]) => [name, (dev.wantedFeatures & bit) !== 0]));
 }

@@ -1,5 +1,6 @@
 import { formatMac } from '../../../device/frame/mac.ts';
 import { qdiscName } from '../../../device/netdevice/discipline.ts';
+import { FEATURE_NAMES } from '../../../device/netdevice/features.ts';
 import { ARPHRD_ETHER, ARPHRD_LOOPBACK, flagNames } from '../../../device/netdevice/flags.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
 import { IF_OPER_DOWN, operstateName } from '../../../device/netdevice/operstate.ts';
@@ -28,10 +29,19 @@ export interface LinkView {
   readonly allmulti?: number;
   readonly min_mtu?: number;
   readonly max_mtu?: number;
+  /** As `ethtool --json -k` has it. */
+  readonly offload?: Readonly<Record<string, FeatureView>>;
   readonly linkinfo?: { readonly info_kind: string };
   readonly ifalias?: string;
   readonly stats64?: Stats64;
   readonly altnames?: readonly string[];
+}
+
+export interface FeatureView {
+  readonly active: boolean;
+  /** Nobody can toggle it. */
+  readonly fixed: boolean;
+  readonly requested: boolean;
 }
 
 export interface Stats64 {
@@ -60,12 +70,23 @@ export function linkView(dev: NetDevice, detail: LinkDetail = {}): LinkView {
       allmulti: dev.allMulticast,
       min_mtu: dev.minMtu,
       max_mtu: dev.maxMtu,
+      offload: offload(dev),
       linkinfo: { info_kind: dev.link.kind },
     }),
     ...(dev.alias !== '' && { ifalias: dev.alias }),
     ...((detail.stats ?? 0) > 0 && { stats64: stats64(dev, detail.stats ?? 0) }),
     ...(dev.altNames.length > 0 && { altnames: dev.altNames }),
   };
+}
+
+function offload(dev: NetDevice): Record<string, FeatureView> {
+  return Object.fromEntries(
+    FEATURE_NAMES.map(([bit, name]) => {
+      const active = (dev.features & bit) !== 0;
+      const fixed = (dev.hwFeatures & bit) === 0;
+      return [name, { active, fixed, requested: fixed ? active : (dev.wantedFeatures & bit) !== 0 }];
+    }),
+  );
 }
 
 /** The part of a device that `ip link` and `ip address` both print. */

@@ -37,6 +37,7 @@ const IGNORED = new Set([
   'dry_run',
   'bind_port_range',
   'wire_protocol',
+  'tolerance_percent',
 ]);
 
 type Reader = (text: string, settings: Writable<Settings>) => void;

@@ -99,8 +99,9 @@ export class SimBackend implements Backend {
 
   /** A queue never fills, for the device is never busy, unless it has no room at all. */
   qdisc(kind: string, limit: number | undefined): void {
-    if (kind !== 'pfifo') throw new Unsupported(0, `qdisc ${kind}`);
+    if (kind !== 'pfifo' && kind !== 'fq') throw new Unsupported(0, `qdisc ${kind}`);
     const { discipline } = this.#dev;
+    discipline.paces = kind === 'fq';
     discipline.queue.cap = limit ?? Math.max(1, this.#dev.txQueueLen);
     if (limit === 0) this.#dev.stopQueue();
     else if (discipline.active !== QDISC_NOOP) this.#dev.wakeQueue();

@@ -8,9 +8,6 @@ const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   'net.ipv4.tcp_fack',
   'net.ipv4.tcp_ecn_option',
   'net.ipv4.tcp_no_metrics_save',
-  'net.ipv4.tcp_fastopen',
-  'net.ipv4.tcp_fastopen_key',
-  'net.ipv4.tcp_fastopen_blackhole_timeout_sec',
 ]);
 
 /** Sets a sysctl or a module's parameter; false: the stack can't have it. */

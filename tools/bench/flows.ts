@@ -1,0 +1,45 @@
+import { measureWithPeer, type PeerMode } from './peer.ts';
+import { race } from './race.ts';
+import type { Bench } from './result.ts';
+import { pinning } from './sandbox.ts';
+import type { Subject } from './subject.ts';
+import { TapirSubject } from './subjects/tapir.ts';
+import { startVeth } from './subjects/veth.ts';
+
+const FLOWS = [10, 100, 1000];
+const DIRECTIONS: readonly (readonly [string, PeerMode])[] = [
+  ['receive', 'send'],
+  ['send', 'recv'],
+];
+
+/** What many connections move together, beside what one does; the kernel with as many beside it. */
+export async function benchFlows(bench: Bench): Promise<void> {
+  const placement = pinning();
+  const ours = await TapirSubject.start(placement);
+  const veth = await startVeth(placement);
+  const load = (name: string, subject: Subject, mode: PeerMode, flows: number) => ({
+    name,
+    measure: async () => {
+      const measured = await measureWithPeer(subject, mode, bench.seconds, placement, flows);
+      return measured['bytes']! / measured['seconds']! / 1e6;
+    },
+  });
+  try {
+    for (const [direction, mode] of DIRECTIONS)
+      for (const flows of FLOWS)
+        bench.report(
+          await race(bench, {
+            name: `flows-${direction}-${flows}`,
+            unit: 'MB/s',
+            ours: load('tapir', ours, mode, flows),
+            references: [
+              load('tapir, one flow', ours, mode, 1),
+              load(`kernel veth, ${flows} flows`, veth, mode, flows),
+              load('kernel veth, one flow', veth, mode, 1),
+            ],
+          }),
+        );
+  } finally {
+    await Promise.all([ours.stop(), veth.stop()]);
+  }
+}

@@ -1,0 +1,54 @@
+// The stack on a TAP with the peer program's services, in a process of its own: host.js tap=NAME address=A.B.C.D/N [word ...]
+//
+//   plain   frames of 1514 bytes without virtio header
+//   busy    polls the TAP without ever sleeping
+//
+// Says `ready`; answers the questions of questions.ts on stdin, and ends with it.
+import { RealClock } from '../../../device/clock/real.ts';
+import { TapLink } from '../../../device/link/tap.ts';
+import { Machine } from '../../../device/machine.ts';
+import { createStack } from '../../../stack/stack.ts';
+import { Counter, Flood } from './datagrams.ts';
+import { answerQuestions } from './questions.ts';
+import { Chargen, Discard, Echo, listen } from './services.ts';
+
+const DISCARD = 5001;
+const CHARGEN = 5002;
+const ECHO = 5003;
+const COUNT = 5004;
+const FLOOD = 5005;
+/** Polls between two turns of the event loop. */
+const POLLS = 256;
+
+const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
+const clock = new RealClock();
+const machine = new Machine({ clock });
+const stack = createStack({ machine });
+const tap = options.get('tap') ?? 'tap0';
+const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain') });
+stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
+const { sockets } = stack;
+listen(sockets, DISCARD, (fd) => void new Discard(sockets, fd));
+listen(sockets, CHARGEN, (fd) => void new Chargen(sockets, fd));
+listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
+
+new Counter(sockets, COUNT);
+new Flood(sockets, FLOOD);
+
+let ended = false;
+
+function spin(): void {
+  for (let i = 0; i < POLLS; i++) {
+    link.poll();
+    clock.poll();
+  }
+  if (!ended) setImmediate(spin);
+}
+
+if (options.has('busy')) spin();
+process.on('SIGTERM', () => {}); // The end of stdin comes with it.
+answerQuestions(stack, () => {
+  ended = true;
+  stack.close();
+});
+process.stdout.write('ready\n');

@@ -1,0 +1,96 @@
+import { EAGAIN } from '../../../device/errno.ts';
+import {
+  AF_INET,
+  POLLERR,
+  POLLHUP,
+  POLLIN,
+  POLLOUT,
+  POLLRDHUP,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from '../../../stack/socket/abi.ts';
+import { SocketAddress } from '../../../stack/socket/address.ts';
+import type { SocketLayer } from '../../../stack/socket/layer.ts';
+import { Handler } from './handler.ts';
+
+const READABLE = POLLIN | POLLRDHUP | POLLERR | POLLHUP;
+const WRITABLE = POLLOUT | POLLERR | POLLHUP;
+const ANY = 0;
+const BACKLOG = 1024;
+const CHUNK = 256 * 1024;
+
+/** What all connections of a service read into: what was read is looked at before the next call. */
+const buffer = new Uint8Array(CHUNK);
+
+/** Accepts what comes and gives it to `serve`. */
+class Acceptor extends Handler {
+  readonly #serve: (fd: number) => void;
+
+  constructor(sockets: SocketLayer, fd: number, serve: (fd: number) => void) {
+    super(sockets, fd, READABLE);
+    this.#serve = serve;
+  }
+
+  protected override ready(): void {
+    for (;;) {
+      const fd = this.sockets.accept(this.fd, null, SOCK_NONBLOCK);
+      if (fd < 0) return;
+      this.#serve(fd);
+    }
+  }
+}
+
+/** Serves a TCP port as long as the stack runs. Throws when it is taken. */
+export function listen(sockets: SocketLayer, port: number, serve: (fd: number) => void): void {
+  const fd = sockets.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  const result = sockets.bind(fd, new SocketAddress(AF_INET, ANY, port)) || sockets.listen(fd, BACKLOG);
+  if (result < 0) throw new Error(`port ${port}: ${result}`);
+  new Acceptor(sockets, fd, serve);
+}
+
+/** Copies what comes into a recycled buffer, and looks no further at it. */
+export class Discard extends Handler {
+  constructor(sockets: SocketLayer, fd: number) {
+    super(sockets, fd, READABLE);
+    this.again();
+  }
+
+  protected override ready(): void {
+    let got = 0;
+    do got = this.sockets.recv(this.fd, buffer);
+    while (got > 0);
+    if (got !== -EAGAIN) this.close();
+  }
+}
+
+/** Sends as much as there is room for. */
+export class Chargen extends Handler {
+  constructor(sockets: SocketLayer, fd: number) {
+    super(sockets, fd, WRITABLE);
+    this.again();
+  }
+
+  protected override ready(): void {
+    let sent = 0;
+    do sent = this.sockets.send(this.fd, buffer);
+    while (sent > 0);
+    if (sent !== -EAGAIN) this.close();
+  }
+}
+
+const small = new Uint8Array(4096);
+
+/** Sends back what comes; answers are short enough to find room. */
+export class Echo extends Handler {
+  constructor(sockets: SocketLayer, fd: number) {
+    super(sockets, fd, READABLE);
+    this.again();
+  }
+
+  protected override ready(): void {
+    let got = this.sockets.recv(this.fd, small);
+    for (; got > 0; got = this.sockets.recv(this.fd, small))
+      this.sockets.send(this.fd, small.subarray(0, got));
+    if (got !== -EAGAIN) this.close();
+  }
+}

@@ -1,0 +1,66 @@
+import { fileURLToPath } from 'node:url';
+import { Program } from '../program.ts';
+import { run } from '../sandbox.ts';
+import { nextNetwork, type Placement, type Subject } from '../subject.ts';
+
+const HOST = fileURLToPath(new URL('../host/host.js', import.meta.url));
+
+let taps = 0;
+
+export interface TapirOptions {
+  /** Frames of 1514 bytes with whole checksums, no virtio header. */
+  readonly plain?: boolean;
+  /** Never sleeps. */
+  readonly busy?: boolean;
+  /** Flags for its Node, in front of the script. */
+  readonly flags?: readonly string[];
+  /** Further words for the host program. */
+  readonly words?: readonly string[];
+}
+
+/** The stack on a TAP of its own, in a process of its own, with the peer's services. */
+export class TapirSubject implements Subject {
+  readonly name: string;
+  readonly address: string;
+  readonly enter: readonly string[] = [];
+  readonly #host: Program;
+
+  private constructor(name: string, address: string, host: Program) {
+    this.name = name;
+    this.address = address;
+    this.#host = host;
+  }
+
+  static async start({ subjectCpu }: Placement, options: TapirOptions = {}): Promise<TapirSubject> {
+    const { plain = false, busy = false, flags = [], words = [] } = options;
+    const network = nextNetwork();
+    const tap = `tapir${taps++}`;
+    const host = new Program('taskset', [
+      '-c',
+      `${subjectCpu}`,
+      process.execPath,
+      ...flags,
+      HOST,
+      `tap=${tap}`,
+      `address=${network.subject}/${network.prefix}`,
+      ...(plain ? ['plain'] : []),
+      ...(busy ? ['busy'] : []),
+      ...words,
+    ]);
+    await host.says(/^ready$/m);
+    run('ip', 'address', 'add', `${network.peer}/${network.prefix}`, 'dev', tap);
+    return new TapirSubject('tapir', network.subject, host);
+  }
+
+  /** What the host says to a line that it was told: the rest of its line, as JSON. */
+  async ask(question: string): Promise<unknown> {
+    const asked = this.#host.stdout.length;
+    this.#host.tell(question);
+    const match = await this.#host.says(new RegExp(`^[\\s\\S]{${asked}}[\\s\\S]*?^${question} (.*)$`, 'm'));
+    return JSON.parse(match[1]!);
+  }
+
+  stop(): Promise<void> {
+    return this.#host.stop();
+  }
+}
