@@ -6,6 +6,7 @@ import {
   MSG_ERRQUEUE,
   MSG_PEEK,
   MSG_WAITALL,
+  O_NONBLOCK,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -21,6 +22,7 @@ import type { SocketLayer } from './layer.ts';
 import type { Message } from './message.ts';
 import type { PollEntry } from './poll.ts';
 import type { Socket } from './socket.ts';
+import { type FileOffset, SPLICE_F_NONBLOCK } from './splice.ts';
 import { Waiter } from './wait-queue.ts';
 
 /** Hears the result of a call that waited. */
@@ -234,6 +236,49 @@ export class BlockingCalls {
     );
   }
 
+  /** Waits until something can be moved: for what it comes from, or for room where it goes. */
+  splice(from: number, to: number, length: number, flags: number, done: CallDone): BlockedCall | null {
+    const layer = this.#layer;
+    const source = layer.files.get(from);
+    const target = layer.files.get(to);
+    const first = layer.splice(from, to, length, flags);
+    const waits = source !== null && target !== null && (flags & SPLICE_F_NONBLOCK) === 0;
+    if (first !== -EAGAIN || !waits || isNonblocking(source)) return finished(done, first);
+    const call = new BlockedCall(
+      this.#calls,
+      layer,
+      () => {
+        const outcome = layer.splice(from, to, length, flags);
+        return outcome === -EAGAIN ? undefined : outcome;
+      },
+      () => -EAGAIN,
+      done,
+    );
+    call.watch(source, READABLE);
+    call.watch(target, WRITABLE);
+    return call;
+  }
+
+  /** All of a file's bytes are sent, unless something comes between. */
+  sendfile(to: number, from: number, at: FileOffset | null, count: number, done: CallDone): BlockedCall | null {
+    const layer = this.#layer;
+    const target = layer.files.get(to);
+    let sent = 0;
+    const attempt = (): number | undefined => {
+      const outcome = layer.sendfile(to, from, at, count - sent);
+      if (outcome === -EAGAIN) return undefined;
+      if (outcome <= 0) return sent > 0 ? sent : outcome;
+      sent += outcome;
+      return sent < count ? undefined : sent;
+    };
+    // The first round ends at the file's end or with the buffer full; the second tells which.
+    const first = attempt() ?? attempt();
+    if (first !== undefined || target === null) return finished(done, first ?? -EBADF);
+    const late = (): number => (sent > 0 ? sent : -EAGAIN);
+    if (isNonblocking(target)) return finished(done, late());
+    return this.#wait(target, WRITABLE, Number.POSITIVE_INFINITY, done, late, attempt);
+  }
+
   /** `timeoutMs`: negative for as long as it takes. */
   poll(entries: readonly PollEntry[], timeoutMs: number, done: CallDone): BlockedCall | null {
     const layer = this.#layer;
@@ -310,6 +355,10 @@ export class BlockingCalls {
     call.limit(timeoutMs);
     return call;
   }
+}
+
+function isNonblocking(file: File): boolean {
+  return (file.statusFlags & O_NONBLOCK) !== 0;
 }
 
 function waitsNot(socket: Socket, flags: number): boolean {

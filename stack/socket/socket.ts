@@ -17,7 +17,7 @@ import type { SocketAddress } from './address.ts';
 import { ErrorQueue } from './error-queue.ts';
 import type { File } from './file.ts';
 import type { SocketLayer } from './layer.ts';
-import type { Message } from './message.ts';
+import { Message } from './message.ts';
 import type { SocketOps } from './socket-ops.ts';
 import { getSocketOption, setSocketOption } from './socket-options.ts';
 import { reportStamp, SCM_TSTAMP_SCHED, SCM_TSTAMP_SND } from './stamp-report.ts';
@@ -195,6 +195,11 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
 
   receive(_message: Message, _flags: number): number {
     return -EOPNOTSUPP;
+  }
+
+  /** Takes what splice moves into a pipe: bytes, 0 at the end, `-EAGAIN` for none yet. */
+  spliceRead(bytes: Uint8Array): number {
+    return this.receive(new Message([bytes]), 0);
   }
 
   /** Linux: `inet_shutdown` for a kind without connections. */

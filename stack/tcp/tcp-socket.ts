@@ -126,6 +126,15 @@ export class TcpSocket extends TcpEndpoint {
     return result;
   }
 
+  /** Linux: `tcp_splice_read`: it stops before the urgent byte, and says there that nothing came. */
+  override spliceRead(bytes: Uint8Array): number {
+    const { connection } = this;
+    const held = connection.receiveQueue.bytes;
+    const plain = readableBytes(connection, this.oobInline !== 0);
+    if (plain > 0 || held === 0) return super.spliceRead(bytes.subarray(0, Math.max(plain, 1)));
+    return this.nonblocking ? -EAGAIN : 0;
+  }
+
   override sendGivenUp(): void {
     this.connection.lent?.end(this.connection);
   }

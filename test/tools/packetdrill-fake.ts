@@ -102,6 +102,14 @@ export class FakeBackend implements Backend {
     this.asked.push(`offload ${feature} ${on}`);
   }
 
+  makeFile(path: string, bytes: number): void {
+    this.asked.push(`makeFile ${path} ${bytes}`);
+  }
+
+  removeFile(path: string): void {
+    this.asked.push(`removeFile ${path}`);
+  }
+
   flushMetrics(): void {
     this.asked.push('flush');
   }

@@ -69,6 +69,9 @@ export interface Backend {
   offload(feature: string, on: boolean): Awaitable<void>;
   /** Forgets what earlier connections taught: metrics, fast-open cookies (`ip tcp_metrics flush all`). */
   flushMetrics(): Awaitable<void>;
+  /** Makes a file of zeros in /tmp, for `open`. */
+  makeFile(path: string, bytes: number): Awaitable<void>;
+  removeFile(path: string): Awaitable<void>;
   /** The fields of `struct tcp_info` of a socket by Linux's names (`tcpi_snd_cwnd`); undefined when it has none. */
   tcpInfo(fd: number): Awaitable<ReadonlyMap<string, number> | undefined>;
   /** All counters by `nstat`'s names (`TcpExtTCPTimeouts`). */

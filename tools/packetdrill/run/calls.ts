@@ -118,6 +118,7 @@ export class CallRunner {
     if (prepared.makesFd === true) this.#learnFd(expected ?? result.ret, result.ret);
     else if (expected !== undefined && expected !== result.ret)
       fail(`expected ${expected}, actual ${result.ret}`);
+    for (const [index, script] of (prepared.fds ?? []).entries()) this.#learnFd(script, result.fds![index]!);
     if (action.name === 'close') this.#fds.delete(args.scriptFd(0));
     prepared.after?.(this.#world, result, expected ?? result.ret);
     const complaint = prepared.verify?.(result);

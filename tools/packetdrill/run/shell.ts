@@ -77,11 +77,22 @@ const LINES: readonly (readonly [pattern: RegExp, action: Action])[] = [
     async (shell, match) => shell.backend.advanceTo(shell.backend.now() + Number(match[1]) * 1e6),
   ],
   [/^true$/, async () => {}],
+  [/^(?:\/bin\/)?rm\s+-f\s+(\/tmp\/[\w.-]+)$/, async (shell, match) => shell.backend.removeFile(match[1]!)],
+  [/^(?:\/bin\/)?dd\s+((?:\s*\w+=\S+)+)$/, (shell, match, line) => shell.makeFile(match[1]!, line)],
 ];
 
 /** Does what the shell lines of a script ask for, on the stack under test. */
 export class Shell {
   readonly backend: Backend;
+  /** `dd`, as far as it makes a file of zeros. */
+  async makeFile(text: string, line: number): Promise<void> {
+    const words = new Map(text.split(/\s+/).map((word) => word.split('=') as [string, string]));
+    const [from, to] = [words.get('if'), words.get('of')];
+    if (from !== '/dev/zero' || to === undefined || !/^\/tmp\/[\w.-]+$/.test(to))
+      throw new Unsupported(line, `dd ${text}`);
+    await this.backend.makeFile(to, Number(words.get('bs') ?? 512) * Number(words.get('count')));
+  }
+
   /** Counters when `nstat` was last asked. */
   #counters: ReadonlyMap<string, number> = new Map();
 

@@ -126,6 +126,14 @@ export class LinuxBackend implements Backend {
     await this.#run('ip', 'tcp_metrics', 'flush', 'all');
   }
 
+  async makeFile(path: string, bytes: number): Promise<void> {
+    await this.#run('dd', 'bs=1', `count=${bytes}`, 'if=/dev/zero', `of=${path}`, 'status=none');
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await this.#run('rm', '-f', path);
+  }
+
   async tcpInfo(fd: number): Promise<Map<string, number> | undefined> {
     const answer = await this.#call({
       fn: 'getsockopt',

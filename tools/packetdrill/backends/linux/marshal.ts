@@ -85,6 +85,27 @@ export function marshal(request: SyscallRequest): LibcCall {
         args: [inout(encodePoll(request.entries)), request.entries.length, request.timeout],
         read: ([entries]) => ({ revents: decodeRevents(entries!) }),
       };
+    case 'open':
+      return { fn: 'open', args: [given(Buffer.from(`${request.path}\0`)), request.flags] };
+    case 'pipe':
+      return {
+        fn: 'pipe2',
+        args: [{ out: 8 }, request.flags],
+        read: ([ends]) => ({ fds: [viewOf(ends!).getInt32(0, true), viewOf(ends!).getInt32(4, true)] }),
+      };
+    case 'splice':
+      return { fn: 'splice', args: [request.from, 0, request.to, 0, request.length, request.flags] };
+    case 'sendfile':
+      return {
+        fn: 'sendfile',
+        args: [
+          request.to,
+          request.from,
+          request.offset === undefined ? 0 : inout(padded(ints(request.offset), 8)),
+          request.count,
+        ],
+        read: ([offset]) => (offset === undefined ? {} : { value: viewOf(offset).getUint32(0, true) }),
+      };
     case 'epoll_create':
       return { fn: 'epoll_create', args: [1] };
     case 'epoll_ctl':

@@ -30,6 +30,8 @@ export class SimBackend implements Backend {
   readonly #clock = new VirtualClock();
   readonly #link: ScriptLink;
   readonly #dev: NetDevice;
+  /** Files that the script made, by path. */
+  readonly #files = new Map<string, Uint8Array>();
 
   /** Makes a machine for a script. */
   constructor(config: BackendConfig) {
@@ -77,7 +79,7 @@ export class SimBackend implements Backend {
 
   callBlocking(request: SyscallRequest): PendingCall {
     let result: SyscallResult | undefined;
-    makeCall(this.stack.sockets, request, (outcome) => {
+    makeCall(this.stack.sockets, this.#files, request, (outcome) => {
       result = { ...outcome, time: this.now() };
     });
     this.#clock.drain();
@@ -112,6 +114,14 @@ export class SimBackend implements Backend {
 
   /** Nothing is remembered of earlier connections. */
   flushMetrics(): void {}
+
+  makeFile(path: string, bytes: number): void {
+    this.#files.set(path, new Uint8Array(bytes));
+  }
+
+  removeFile(path: string): void {
+    this.#files.delete(path);
+  }
 
   tcpInfo(fd: number): Map<string, number> | undefined {
     const room = new Uint8Array(TCP_INFO_ROOM);
