@@ -17,6 +17,8 @@ const SETTINGS = {
   nrOpen: ['fs.nr_open', 1048576, 8, INT_MAX],
   /** Groups that one socket may join. */
   maxMemberships: ['net.ipv4.igmp_max_memberships', 20, 0, INT_MAX],
+  /** Senders that a membership may list. */
+  maxSources: ['net.ipv4.igmp_max_msf', 10, 0, INT_MAX],
   /** Addresses that the host does not have can be bound. */
   nonlocalBind: ['net.ipv4.ip_nonlocal_bind', 0, 0, 1],
 } as const satisfies Record<string, readonly [string, number, number, number]>;

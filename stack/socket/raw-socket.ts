@@ -100,7 +100,7 @@ export class RawSocket extends DatagramSocket {
     if (this.local !== 0 && this.local !== destination) return false;
     if (this.boundIfindex !== 0 && this.boundIfindex !== ifindex) return false;
     return (
-      !isMulticast(destination) || this.memberships.allows(destination, ifindex, this.multicastAll === 1)
+      !isMulticast(destination) || this.memberships.allows(destination, source, ifindex, this.multicastAll === 1)
     );
   }
 
@@ -220,9 +220,10 @@ export class RawSocket extends DatagramSocket {
       if (oif === 0) oif = this.multicastIfindex;
       if (source === 0) source = this.multicastSource;
     }
-    const path = this.route(destination, this.headerIncluded !== 0 ? 0 : source, oif, parameters.tos);
+    const hop = this.firstHop(destination);
+    const path = this.route(hop, this.headerIncluded !== 0 ? 0 : source, oif, parameters.tos);
     if (typeof path === 'number') return path;
-    fields.source = source !== 0 ? source : this.sourceFor(path, destination) || this.family.loopback;
+    fields.source = source !== 0 ? source : this.sourceFor(path, hop) || this.family.loopback;
     fields.destination = destination === 0 ? fields.source : destination;
     return path;
   }
@@ -231,7 +232,7 @@ export class RawSocket extends DatagramSocket {
     const { machine, ip, ns } = this.layer.context;
     const fields = this.#fields;
     const parameters = this.#parameters;
-    const bytes = IP_HLEN + length;
+    const bytes = IP_HLEN + (this.options?.length ?? 0) + length;
     const mtu = this.ignoresPmtu ? path.dev.mtu : pathMtu(path, machine.clock.recent());
     if (bytes > IP_MAX || (bytes > mtu && this.refusesFragments)) {
       this.localError(EMSGSIZE, fields.destination, 0, mtu);
@@ -253,7 +254,7 @@ export class RawSocket extends DatagramSocket {
     fields.fragment = this.setsDontFragment(path, bytes <= mtu) ? IP_DF : 0;
     fields.mtu = this.ignoresPmtu ? mtu : 0;
     fields.loop = this.multicastLoop !== 0;
-    const result = ip.output.push(packet, path, fields, this.#options);
+    const result = ip.output.push(packet, path, fields, this.options ?? this.#options);
     return result === NET_XMIT_DROP ? -ENOBUFS : Math.min(0, result);
   }
 

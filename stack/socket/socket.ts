@@ -2,6 +2,7 @@ import { EINVAL, ENOPROTOOPT, ENOTCONN, ENOTTY, EOPNOTSUPP } from '../../device/
 import type { Packet } from '../../device/memory/packet.ts';
 import { type PacketOwner, STAMP_QUEUED } from '../../device/memory/packet-owner.ts';
 import {
+  MSG_PEEK,
   O_NONBLOCK,
   O_RDWR,
   POLLERR,
@@ -86,6 +87,8 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
   timestamping = 0;
   timestampKey = 0;
   receiveOverflow = 0;
+  /** Where MSG_PEEK goes on (SO_PEEK_OFF), negative: always at the front. */
+  peekOffset = -1;
   selectErrorQueue = 0;
   maxPacingRate: number = 0xffffffff;
   incomingCpu = -1;
@@ -195,6 +198,12 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
 
   receive(_message: Message, _flags: number): number {
     return -EOPNOTSUPP;
+  }
+
+  /** `bytes` were read, or looked at with MSG_PEEK (Linux: `sk_peek_offset_fwd`, `sk_peek_offset_bwd`). */
+  protected movePeekOffset(flags: number, bytes: number): void {
+    if (this.peekOffset < 0) return;
+    this.peekOffset = Math.max(this.peekOffset + ((flags & MSG_PEEK) !== 0 ? bytes : -bytes), 0);
   }
 
   /** Takes what splice moves into a pipe: bytes, 0 at the end, `-EAGAIN` for none yet. */

@@ -1,4 +1,4 @@
-import { EINVAL } from '../../device/errno.ts';
+import { EINVAL, EOPNOTSUPP } from '../../device/errno.ts';
 import { intBytes, readInt } from './message.ts';
 import type { Socket } from './socket.ts';
 
@@ -48,7 +48,7 @@ export function changeTimestamps(socket: Socket, change: () => void): void {
 export function setTimestamping(socket: Socket, bytes: Uint8Array): number {
   if (bytes.length < 4) return -EINVAL;
   const flags = readInt(bytes);
-  if ((flags & ~KNOWN) !== 0 || (flags & REFUSED) !== 0) return -EINVAL;
+  if ((flags & ~KNOWN) !== 0) return -EINVAL;
   const numbered = (flags & SOF_TIMESTAMPING_OPT_ID) !== 0;
   if ((flags & SOF_TIMESTAMPING_OPT_ID_TCP) !== 0 && !numbered) return -EINVAL;
   if (numbered && (socket.timestamping & SOF_TIMESTAMPING_OPT_ID) === 0) {
@@ -56,6 +56,9 @@ export function setTimestamping(socket: Socket, bytes: Uint8Array): number {
     if (origin < 0) return origin;
     socket.timestampKey = origin;
   }
+  const stats = (flags & SOF_TIMESTAMPING_OPT_STATS) !== 0;
+  if (stats && (flags & SOF_TIMESTAMPING_OPT_TSONLY) === 0) return -EINVAL;
+  if ((flags & REFUSED) !== 0) return -EOPNOTSUPP;
   changeTimestamps(socket, () => {
     socket.timestamping = flags;
   });

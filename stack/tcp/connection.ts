@@ -1,6 +1,7 @@
 import { Timer } from '../../device/clock/timer.ts';
 import type { PacketOwner } from '../../device/memory/packet-owner.ts';
 import type { RoomWaiter } from '../../device/netdevice/transmit-room.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { FastOpenOption } from '../wire/fastopen-option.ts';
 import type { Congestion } from './congestion/congestion.ts';
 import { Reno } from './congestion/reno.ts';
@@ -71,6 +72,8 @@ export class Connection extends TcpEntry implements RoomWaiter {
   synOption: FastOpenOption | null = null;
   /** It answers a SYN that was meant for whoever is there, so that its own is no offer. */
   answers = false;
+  /** IP options on its segments, null: none. */
+  ipOptions: IpOptions | null = null;
   /** Segments with a lower TTL are dropped (IP_MINTTL). */
   minTtl = 0;
 

@@ -1,4 +1,5 @@
 import type { Packet } from '../../device/memory/packet.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
 import type { Family } from '../socket/family.ts';
 
@@ -53,6 +54,7 @@ export interface TcpNetwork {
     tos: number,
     ttl: number,
     dontFragment: boolean,
+    options: IpOptions | null,
   ): number;
   /** The peer makes progress: its neighbour is there (Linux: `sk_dst_confirm`). */
   confirm(path: NetworkPath, remote: number): void;

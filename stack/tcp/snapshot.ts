@@ -1,5 +1,6 @@
 import { ENOBUFS } from '../../device/errno.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
+import { IpOptions } from '../ip/options.ts';
 import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
 import { truesize } from './payload.ts';
@@ -75,6 +76,8 @@ export interface SavedConnection {
   readonly congestion: string;
   readonly congestionState: Readonly<Record<string, number>>;
   readonly minTtl: number;
+  /** IP options on its segments: the bytes in base64, and what was read of them. */
+  readonly ipOptions: Readonly<Record<string, number | boolean | string>> | null;
   readonly wantsSpace: boolean;
   /** Bytes that were written and not acknowledged, from `sendSeq` on. */
   readonly send: string;
@@ -121,6 +124,7 @@ export function saveConnection(conn: Connection): SavedConnection {
     congestion: conn.congestion.name,
     congestionState: conn.congestion.save(),
     minTtl: conn.minTtl,
+    ipOptions: saveOptions(conn.ipOptions),
     wantsSpace: conn.wantsSpace,
     send: conn.sendBuffer.toBytes().toString('base64'),
     sendSeq: conn.sendBuffer.bytes > 0 ? conn.sendBuffer.firstSeq : tcb.writeSeq,
@@ -137,6 +141,22 @@ export function saveConnection(conn: Connection): SavedConnection {
       pacing: conn.pacingTimer.remaining,
     },
   };
+}
+
+function saveOptions(options: IpOptions | null): SavedConnection['ipOptions'] {
+  return options === null ? null : { ...options, data: Buffer.from(options.data).toString('base64') };
+}
+
+function loadOptions(saved: SavedConnection['ipOptions']): IpOptions | null {
+  if (saved === null) return null;
+  const options = new IpOptions();
+  const { data, ...fields } = saved;
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof options[name as keyof IpOptions] !== typeof value) throw new TypeError(`IP options: ${name}`);
+    Object.assign(options, { [name]: value });
+  }
+  options.data.set(Buffer.from(String(data), 'base64').subarray(0, options.data.length));
+  return options;
 }
 
 function saveSegments(list: SegmentList): SavedSegment[] {
@@ -163,6 +183,7 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   congestion.load(saved.congestionState, tcp.now() - saved.now);
   conn.congestion = congestion;
   conn.minTtl = saved.minTtl;
+  conn.ipOptions = loadOptions(saved.ipOptions);
   conn.wantsSpace = saved.wantsSpace;
   if (!loadSend(conn, saved) || !loadReceive(conn, saved)) {
     conn.sendBuffer.clear();

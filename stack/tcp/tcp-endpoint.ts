@@ -11,6 +11,7 @@ import {
 } from '../../device/errno.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import { AF_UNSPEC, POLLERR, SOCK_STREAM } from '../socket/abi.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { SocketAddress } from '../socket/address.ts';
 import { queuedError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
 import { IPV4 } from '../socket/family.ts';
@@ -29,6 +30,7 @@ import { TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
 import { allowFastOpen } from './fastopen-sockopt.ts';
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
+import { syncMss } from './mss.ts';
 import { PortLease } from './ports.ts';
 import { OPENING, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
@@ -111,8 +113,16 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     tcb.lingerMs = this.lingerOn !== 0 ? this.lingerSeconds * 1000 : -1;
     tcb.sndbuf = this.sndbuf;
     tcb.rcvbuf = this.rcvbuf;
+    this.connection.ipOptions = this.options;
     tcb.bufferLocks = (this.sndbufLocked ? SNDBUF_LOCK : 0) | (this.rcvbufLocked ? RCVBUF_LOCK : 0);
     this.connection.minTtl = this.minTtl;
+  }
+
+  override setOptions(options: IpOptions | null): void {
+    super.setOptions(options);
+    const { connection } = this;
+    connection.ipOptions = options;
+    if (connection.path !== null) syncMss(connection, connection.tcb.pmtuCookie);
   }
 
   override get listening(): boolean {

@@ -117,7 +117,8 @@ export class TcpSocket extends TcpEndpoint {
     const { connection } = this;
     const { tcb } = connection;
     if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
-    const result = read(connection, message.iov, flags, this.oobInline !== 0);
+    const result = read(connection, message.iov, flags, this.oobInline !== 0, Math.max(this.peekOffset, 0));
+    if (result > 0) this.movePeekOffset(flags, result);
     const { arrivedMs } = connection.receiveQueue;
     if (result > 0 && arrivedMs !== 0) putTimestamps(this, message, arrivedMs, false);
     if (result >= 0 && tcb.recvmsgInq !== 0)

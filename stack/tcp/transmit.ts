@@ -58,8 +58,9 @@ const stretch: Stretch = { offset: 0, length: 0, page: 0 };
 
 /** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
 export function findPath(conn: Connection): number {
-  const { tcb, network } = conn;
-  const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, tcb.remote, tcb.boundIfindex, tcb.tos);
+  const { tcb, network, ipOptions } = conn;
+  const hop = ipOptions !== null && ipOptions.sourceRoute !== 0 ? ipOptions.firstHop : tcb.remote;
+  const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, hop, tcb.boundIfindex, tcb.tos);
   if (typeof path === 'number') {
     conn.path = null;
     return path;
@@ -293,7 +294,7 @@ function finish(conn: Connection, packet: Packet, at: number, ecn: number): numb
   leaveChecksum(packet, at, sum);
   const wants =
     tcb.pmtuDiscover === 2 || tcb.pmtuDiscover === 3 || (tcb.pmtuDiscover === 1 && !path!.mtuLocked);
-  return network.send(packet, path!, tcb.local, tcb.remote, tcb.tos | (ecn >>> 8), tcb.ttl, wants);
+  return network.send(packet, path!, tcb.local, tcb.remote, tcb.tos | (ecn >>> 8), tcb.ttl, wants, conn.ipOptions);
 }
 
 /** Puts the pseudo header's sum into the checksum field of the header at `at`: the device adds the rest. */

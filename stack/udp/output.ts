@@ -121,7 +121,7 @@ export class UdpOutput {
       mib.add(MIB.UdpSndbufErrors);
       return -EAGAIN;
     }
-    const { headerLength } = socket.family;
+    const headerLength = socket.family.headerLength + (socket.options?.length ?? 0);
     const mtu = socket.ignoresPmtu ? path.dev.mtu : this.#mtu(path);
     const { segment } = parameters;
     const cut = segment > 0 && length > segment;
@@ -184,7 +184,7 @@ export class UdpOutput {
     packet.mark = this.#mark;
     packet.priority = this.#priority;
     mib.add(MIB.UdpOutDatagrams);
-    const result = ip.output.push(packet, path, this.#fields, this.#options);
+    const result = ip.output.push(packet, path, this.#fields, socket.options ?? this.#options);
     return result === NET_XMIT_DROP ? -ENOBUFS : Math.min(result, 0);
   }
 
@@ -219,12 +219,13 @@ export class UdpOutput {
       if (oif === 0) oif = socket.multicastIfindex;
       if (source === 0) source = socket.multicastSource;
     }
-    const path = socket.route(to.address, source, oif, parameters.tos);
+    const hop = socket.firstHop(to.address);
+    const path = socket.route(hop, source, oif, parameters.tos);
     if (typeof path === 'number') {
       this.#context.mib.add(MIB.IpOutNoRoutes);
       return path;
     }
-    fields.source = source !== 0 ? source : socket.sourceFor(path, to.address) || family.loopback;
+    fields.source = source !== 0 ? source : socket.sourceFor(path, hop) || family.loopback;
     fields.destination = family.isAny(to.address) ? fields.source : to.address;
     return path;
   }

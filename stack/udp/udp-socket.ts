@@ -1,4 +1,4 @@
-import { EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
+import { EAGAIN, EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import { MIB } from '../counters.ts';
 import {
@@ -47,6 +47,8 @@ export class UdpSocket extends DatagramSocket {
   cork: Cork | null = null;
   /** Bytes of the oldest super-segment that were read already. */
   #consumed = 0;
+  /** Where in the packet that is being received the bytes begin. */
+  #from = 0;
   /** Number of the next call with MSG_ZEROCOPY. */
   #lent = 0;
 
@@ -110,12 +112,13 @@ export class UdpSocket extends DatagramSocket {
     if (state <= 0) return state;
     const room = iovLength(message.iov);
     if (room < 0) return room;
-    const packet = this.queue.peek()!;
+    const packet = (flags & MSG_PEEK) !== 0 && this.peekOffset > 0 ? this.#peekAt() : this.#front();
+    if (packet === null) return -EAGAIN;
     const { view } = packet.pool;
     const payload = packet.length - UDP_HLEN;
     const splits = packet.gsoSize > 0 && this.coalesces === 0;
-    const bytes = splits ? Math.min(packet.gsoSize, payload - this.#consumed) : payload;
-    const copied = scatterPacket(packet, UDP_HLEN + this.#consumed, Math.min(bytes, room), message.iov);
+    const bytes = splits ? Math.min(packet.gsoSize, payload - this.#from) : payload - this.#from;
+    const copied = scatterPacket(packet, UDP_HLEN + this.#from, Math.min(bytes, room), message.iov);
     if (copied < bytes) message.flags |= MSG_TRUNC;
     const source = view.getUint32(packet.network + IP_SOURCE);
     message.address?.set(this.domain, source, view.getUint16(packet.start + UDP_SOURCE));
@@ -125,7 +128,30 @@ export class UdpSocket extends DatagramSocket {
       this.#consumed += bytes;
       if (this.#consumed >= payload) this.#release();
     }
-    return (flags & MSG_TRUNC) !== 0 ? bytes : copied;
+    const result = (flags & MSG_TRUNC) !== 0 ? bytes : copied;
+    this.movePeekOffset(flags, result);
+    return result;
+  }
+
+  /** The oldest packet, which is read from where the last read of it ended. */
+  #front(): Packet | null {
+    this.#from = this.#consumed;
+    return this.queue.peek();
+  }
+
+  /** The packet that MSG_PEEK goes on in, null: there is none yet (Linux: `__skb_try_recv_from_queue`). */
+  #peekAt(): Packet | null {
+    let skip = this.peekOffset + this.#consumed;
+    for (let index = 0; ; index++) {
+      const packet = this.queue.at(index);
+      if (packet === null) return null;
+      const bytes = packet.length - UDP_HLEN;
+      if (skip < bytes || (skip === 0 && bytes === 0)) {
+        this.#from = skip;
+        return packet;
+      }
+      skip -= bytes;
+    }
   }
 
   override ioctl(request: number): number {
