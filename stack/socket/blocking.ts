@@ -260,7 +260,13 @@ export class BlockingCalls {
   }
 
   /** All of a file's bytes are sent, unless something comes between. */
-  sendfile(to: number, from: number, at: FileOffset | null, count: number, done: CallDone): BlockedCall | null {
+  sendfile(
+    to: number,
+    from: number,
+    at: FileOffset | null,
+    count: number,
+    done: CallDone,
+  ): BlockedCall | null {
     const layer = this.#layer;
     const target = layer.files.get(to);
     let sent = 0;

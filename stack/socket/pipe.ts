@@ -1,14 +1,5 @@
 import { EAGAIN, EPIPE } from '../../device/errno.ts';
-import {
-  O_NONBLOCK,
-  O_WRONLY,
-  POLLERR,
-  POLLHUP,
-  POLLIN,
-  POLLOUT,
-  POLLRDNORM,
-  POLLWRNORM,
-} from './abi.ts';
+import { O_NONBLOCK, O_WRONLY, POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from './abi.ts';
 import type { File } from './file.ts';
 import { WaitQueue } from './wait-queue.ts';
 

@@ -100,7 +100,8 @@ export class RawSocket extends DatagramSocket {
     if (this.local !== 0 && this.local !== destination) return false;
     if (this.boundIfindex !== 0 && this.boundIfindex !== ifindex) return false;
     return (
-      !isMulticast(destination) || this.memberships.allows(destination, source, ifindex, this.multicastAll === 1)
+      !isMulticast(destination) ||
+      this.memberships.allows(destination, source, ifindex, this.multicastAll === 1)
     );
   }
 

@@ -146,7 +146,10 @@ export function getGroupFilter(socket: InetSocket, out: Uint8Array): number {
   const found = socket.memberships.filter(group, readInt(out), 0);
   if (typeof found === 'number') return found;
   const sources = found.sources ?? [];
-  const room = Math.min(readInt(out, GROUP_FILTER - 4) >>> 0, Math.floor((out.length - GROUP_FILTER) / STORAGE));
+  const room = Math.min(
+    readInt(out, GROUP_FILTER - 4) >>> 0,
+    Math.floor((out.length - GROUP_FILTER) / STORAGE),
+  );
   out.set(intBytes(found.mode), GROUP_FILTER - 8);
   out.set(intBytes(sources.length), GROUP_FILTER - 4);
   const listed = sources.slice(0, room);

@@ -1,6 +1,6 @@
 import type { Packet } from '../../device/memory/packet.ts';
-import type { IpOptions } from '../ip/options.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { Family } from '../socket/family.ts';
 
 /** A path to a peer, as far as TCP must know it. */

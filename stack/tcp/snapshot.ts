@@ -144,7 +144,9 @@ export function saveConnection(conn: Connection): SavedConnection {
 }
 
 function saveOptions(options: IpOptions | null): SavedConnection['ipOptions'] {
-  return options === null ? null : { ...options, data: Buffer.from(options.data).toString('base64') };
+  if (options === null) return null;
+  const fields = Object.fromEntries(Object.entries(options)) as Record<string, number | boolean>;
+  return { ...fields, data: Buffer.from(options.data).toString('base64') };
 }
 
 function loadOptions(saved: SavedConnection['ipOptions']): IpOptions | null {

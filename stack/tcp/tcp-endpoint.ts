@@ -10,8 +10,8 @@ import {
   ENETUNREACH,
 } from '../../device/errno.ts';
 import type { Packet } from '../../device/memory/packet.ts';
-import { AF_UNSPEC, POLLERR, SOCK_STREAM } from '../socket/abi.ts';
 import type { IpOptions } from '../ip/options.ts';
+import { AF_UNSPEC, POLLERR, SOCK_STREAM } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
 import { queuedError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
 import { IPV4 } from '../socket/family.ts';

@@ -121,8 +121,7 @@ export class TcpSocket extends TcpEndpoint {
     if (result > 0) this.movePeekOffset(flags, result);
     const { arrivedMs } = connection.receiveQueue;
     if (result > 0 && arrivedMs !== 0) putTimestamps(this, message, arrivedMs, false);
-    if (result >= 0 && tcb.recvmsgInq !== 0)
-      putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
+    if (result >= 0 && tcb.recvmsgInq !== 0) putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
   }

@@ -294,7 +294,16 @@ function finish(conn: Connection, packet: Packet, at: number, ecn: number): numb
   leaveChecksum(packet, at, sum);
   const wants =
     tcb.pmtuDiscover === 2 || tcb.pmtuDiscover === 3 || (tcb.pmtuDiscover === 1 && !path!.mtuLocked);
-  return network.send(packet, path!, tcb.local, tcb.remote, tcb.tos | (ecn >>> 8), tcb.ttl, wants, conn.ipOptions);
+  return network.send(
+    packet,
+    path!,
+    tcb.local,
+    tcb.remote,
+    tcb.tos | (ecn >>> 8),
+    tcb.ttl,
+    wants,
+    conn.ipOptions,
+  );
 }
 
 /** Puts the pseudo header's sum into the checksum field of the header at `at`: the device adds the rest. */

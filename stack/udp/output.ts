@@ -1,5 +1,14 @@
 import { DROP_POOL_EXHAUSTED } from '../../device/drop.ts';
-import { EACCES, EAFNOSUPPORT, EAGAIN, EDESTADDRREQ, EINVAL, EMSGSIZE, ENOBUFS, EPIPE } from '../../device/errno.ts';
+import {
+  EACCES,
+  EAFNOSUPPORT,
+  EAGAIN,
+  EDESTADDRREQ,
+  EINVAL,
+  EMSGSIZE,
+  ENOBUFS,
+  EPIPE,
+} from '../../device/errno.ts';
 import { checksum, fold } from '../../device/memory/checksum.ts';
 import { CHECKSUM_PARTIAL, GSO_UDP_L4, type Packet } from '../../device/memory/packet.ts';
 import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM } from '../../device/netdevice/features.ts';

@@ -111,14 +111,28 @@ export class Shell {
   }
 
   async run(command: Command): Promise<void> {
-    for (const text of linesOf(command.text)) {
-      const found = LINES.map(([pattern, action]) => [pattern.exec(text), action] as const).find(
-        ([match]) => match !== null,
-      );
-      if (found === undefined) throw new Unsupported(command.line, `shell command "${text}"`);
-      const [match, action] = found;
-      await placed(command.line, action(this, match!, command.line));
+    for (const text of linesOf(command.text)) await this.#either(text.split(/\s*\|\|\s*/), command.line);
+  }
+
+  /** Does the first of the commands that can be done (`a || b`). */
+  async #either(texts: readonly string[], line: number): Promise<void> {
+    const [first, ...others] = texts;
+    try {
+      await this.#one(first ?? '', line);
+    } catch (error) {
+      const failed = error instanceof Unsupported || error instanceof ScriptFailure;
+      if (others.length === 0 || !failed) throw error;
+      await this.#either(others, line);
     }
+  }
+
+  async #one(text: string, line: number): Promise<void> {
+    const found = LINES.map(([pattern, action]) => [pattern.exec(text), action] as const).find(
+      ([match]) => match !== null,
+    );
+    if (found === undefined) throw new Unsupported(line, `shell command "${text}"`);
+    const [match, action] = found;
+    await placed(line, action(this, match!, line));
   }
 
   /** `name=value name=value`; names with dots or slashes, or files below /proc/sys. */
@@ -171,7 +185,7 @@ function linesOf(text: string): string[] {
     .split(/\n|;|&&/)
     .map((line) =>
       line
-        .replaceAll(/\s*2?>+\s*(?:\/dev\/null|&1)/g, '')
+        .replaceAll(/\s*[2&]?>+\s*(?:\/dev\/null|&1)/g, '')
         .replace(/(?:^|\s)#.*$/, '')
         .trim(),
     )

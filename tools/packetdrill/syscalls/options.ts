@@ -89,7 +89,10 @@ function readMembership(args: Arguments, struct: Expression): Uint8Array {
 function readSourceMembership(args: Arguments, struct: Expression): Uint8Array {
   const bytes = new Uint8Array(12);
   bytes.set(readMembership(args, struct));
-  new DataView(bytes.buffer).setUint32(8, args.fieldOr(struct, 'imr_sourceaddr', args.settings.remoteAddress));
+  new DataView(bytes.buffer).setUint32(
+    8,
+    args.fieldOr(struct, 'imr_sourceaddr', args.settings.remoteAddress),
+  );
   return bytes;
 }
 

@@ -48,7 +48,9 @@ export function makeCall(
     case 'sendto':
     case 'sendmsg': {
       if (isFile(layer, request.fd)) {
-        done({ ret: layer.write(request.fd, Buffer.concat(request.chunks.map(({ data }) => data ?? NOTHING))) });
+        done({
+          ret: layer.write(request.fd, Buffer.concat(request.chunks.map(({ data }) => data ?? NOTHING))),
+        });
         return;
       }
       blocking.sendmsg(request.fd, outgoing(request), request.flags, (ret) => done({ ret }));
