@@ -36,7 +36,8 @@ async function verdict(text: string): Promise<string> {
 /** Each text by what becomes of it. */
 function table(name: string, rows: readonly (readonly [text: string, expected: string])[]): void {
   t.test(name, async (t) => {
-    for (const [text, expected] of rows) t.equal(await verdict(text), expected, text.slice(text.lastIndexOf('\n') + 1));
+    for (const [text, expected] of rows)
+      t.equal(await verdict(text), expected, text.slice(text.lastIndexOf('\n') + 1));
   });
 }
 
@@ -76,10 +77,7 @@ table('TCP packets', [
   [`${TCP}\n+0 < gre: . 1:1(0) ack 1`, 'unsupported 2: packets in "gre"'],
   [`${TCP}\n+0 < mpls (label 1, tc 0, [S], ttl 3): . 1:1(0) ack 1`, 'unsupported 2: packets in "mpls"'],
   [`${TCP}\n+0 < encap psp spi 1 . 1:1(0) ack 1`, 'unsupported 2: packets in "encap"'],
-  [
-    `${TCP}\n+0 < (flowlabel 0x1) . 1:1(0) ack 1`,
-    'unsupported 2: flow labels, which only IPv6 has',
-  ],
+  [`${TCP}\n+0 < (flowlabel 0x1) . 1:1(0) ack 1`, 'unsupported 2: flow labels, which only IPv6 has'],
 ]);
 
 table('ICMP and UDP', [
