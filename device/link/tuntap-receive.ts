@@ -50,6 +50,11 @@ export class ReceiveRing {
     this.#large = frameBytes + 1 > COPYBREAK;
   }
 
+  /** Frames that are best read at once. */
+  get batch(): number {
+    return this.#large ? LARGE_DEPTH : SMALL_DEPTH;
+  }
+
   /** Posts as many slots as there should be, a quarter of the pool at most; false when none is posted and none is free. */
   fill(): boolean {
     const { largeSlots, smallSlots } = this.#pool;

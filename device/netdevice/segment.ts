@@ -133,7 +133,7 @@ function refuse(sender: Sender, packet: Packet, reason: number): number {
   return NET_XMIT_DROP;
 }
 
-/** One segment: the headers copied, the payload pointed at where `gathers`, or else copied. */
+/** One segment: headers and what lies behind them copied, the rest pointed at where `gathers`, or else copied too. */
 function cut(
   packet: Packet,
   headers: number,
@@ -142,24 +142,23 @@ function cut(
   gathers: boolean,
 ): Packet | null {
   const { pool } = packet;
-  const linear = packet.end - packet.start;
-  const pointed = gathers && packet.payloadPage >= 0 && linear === headers;
-  const segment = pool.alloc(pointed ? headers : headers + bytes);
+  /** Bytes of its payload that lie behind the headers, and where the others are. */
+  const behind = Math.max(0, Math.min(bytes, packet.end - packet.start - headers - offset));
+  const others = packet.payload + Math.max(0, offset - (packet.end - packet.start - headers));
+  const pointed = gathers && packet.payloadPage >= 0 && behind < bytes;
+  const segment = pool.alloc(headers + (pointed ? behind : bytes));
   if (segment === null) return null;
   const { u8 } = pool;
   const at = segment.put(headers);
   copyBytes(u8, packet.start, u8, at, headers);
+  if (behind > 0) copyBytes(u8, packet.start + headers + offset, u8, segment.put(behind), behind);
   if (pointed) {
-    segment.payload = packet.payload + offset;
-    segment.payloadLength = bytes;
+    segment.payload = others;
+    segment.payloadLength = bytes - behind;
     segment.payloadPage = packet.payloadPage;
     pool.pages.retain(packet.payloadPage);
-  } else {
-    const to = segment.put(bytes);
-    const first = Math.max(0, Math.min(bytes, linear - headers - offset));
-    copyBytes(u8, packet.start + headers + offset, u8, to, first);
-    const behind = packet.payload + headers + offset + first - linear;
-    copyBytes(u8, behind, u8, to + first, bytes - first);
+  } else if (behind < bytes) {
+    copyBytes(u8, others, u8, segment.put(bytes - behind), bytes - behind);
   }
   const shift = at - packet.start;
   segment.link = packet.link + shift;

@@ -1,9 +1,10 @@
 import { Work } from '../../device/clock/deferred.ts';
 import { Timer } from '../../device/clock/timer.ts';
-import { EAGAIN, EBADF, EINPROGRESS, EINTR } from '../../device/errno.ts';
+import { EAGAIN, EALREADY, EBADF, EINPROGRESS, EINTR } from '../../device/errno.ts';
 import {
   MSG_DONTWAIT,
   MSG_ERRQUEUE,
+  MSG_FASTOPEN,
   MSG_PEEK,
   MSG_WAITALL,
   O_NONBLOCK,
@@ -180,23 +181,37 @@ export class BlockingCalls {
     if (!message.waits) return finished(done, first);
     const all = iovLength(message.iov);
     const stream = socket.type === SOCK_STREAM;
-    if (first !== -EAGAIN && (first < 0 || !stream || first >= all)) return finished(done, first);
+    // With Fast Open the connection must stand, whether or not all rode on the SYN.
+    let opening = socket.connecting && (first === -EINPROGRESS || first === -EALREADY || first > 0);
+    if (!opening && first !== -EAGAIN && (first < 0 || !stream || first >= all)) return finished(done, first);
     let sent = Math.max(0, first);
     const { iov } = message;
+    const pending = sent < all ? 1 : 0;
+    socket.waitingWriters += pending;
     return this.#wait(
       socket,
       WRITABLE,
       socket.sendTimeoutMs,
       (result) => {
+        socket.waitingWriters -= pending;
         if (sent < all) socket.sendGivenUp();
         done(result);
       },
-      () => (sent > 0 ? sent : -EAGAIN),
+      () => {
+        if (sent > 0) return sent;
+        return opening ? -EINPROGRESS : -EAGAIN;
+      },
       () => {
         if (socket.closed) return sent > 0 ? sent : -EBADF;
+        if (opening) {
+          const outcome = socket.connectResult();
+          if (outcome < 0) return outcome === -EINPROGRESS ? undefined : outcome;
+          opening = false;
+          if (sent >= all) return sent;
+        }
         message.iov = after(iov, sent);
         message.resumed = stream;
-        const outcome = socket.send(message, flags);
+        const outcome = socket.send(message, flags & ~MSG_FASTOPEN);
         message.iov = iov;
         if (outcome === -EAGAIN) return undefined;
         if (outcome < 0) return sent > 0 ? sent : outcome;

@@ -92,6 +92,8 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
   selectErrorQueue = 0;
   maxPacingRate: number = 0xffffffff;
   incomingCpu = -1;
+  /** Calls that wait for a connection or for room to send (Linux: `sk_write_pending`). */
+  waitingWriters = 0;
 
   constructor(layer: SocketLayer, domain: number, type: number, protocol: number) {
     this.layer = layer;
@@ -109,6 +111,11 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
 
   /** Whether it accepts connections (SO_ACCEPTCONN). */
   get listening(): boolean {
+    return false;
+  }
+
+  /** Whether its connection is being made. */
+  get connecting(): boolean {
     return false;
   }
 

@@ -183,7 +183,7 @@ function mayUpdateWindow(tcb: Tcb, ack: number, seq: number, window: number): bo
 function updateWindow(conn: Connection, incoming: Incoming): number {
   const { tcb } = conn;
   let flag = 0;
-  const window = (incoming.flags & TH_SYN) !== 0 ? incoming.window : incoming.window * 2 ** tcb.sndWscale;
+  const window = (incoming.flags & TH_SYN) !== 0 ? incoming.window : incoming.window << tcb.sndWscale;
   if (mayUpdateWindow(tcb, incoming.ack, incoming.seq, window)) {
     flag |= FLAG_WIN_UPDATE;
     tcb.sndWl1 = incoming.seq;

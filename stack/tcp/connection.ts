@@ -33,6 +33,8 @@ export interface ConnectionOwner extends PacketOwner {
   buffersTuned(): void;
   /** It wants errors of routers at once (IP_RECVERR), and not only when all else failed. */
   readonly wantsErrors: boolean;
+  /** Calls that wait to write. */
+  readonly waitingWriters: number;
   /** An ICMP error came about a segment of it. `errno`: positive. */
   icmpError(errno: number, type: number, code: number, info: number): void;
   /** Whether another call may lend its buffers, while `waiting` ranges of them have not been told of. */
@@ -91,6 +93,8 @@ export class Connection extends TcpEntry implements RoomWaiter {
   retransmitHint: Segment | null = null;
   /** Buffers that callers have lent it (MSG_ZEROCOPY), null: nobody ever did. */
   lent: LentBuffers | null = null;
+  /** Pairs of start and end: the blocks that the last SACKs told of. To forget them costs time only. */
+  readonly knownSacks: Uint32Array = new Uint32Array(8);
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();
@@ -113,8 +117,6 @@ export class Connection extends TcpEntry implements RoomWaiter {
   wantsSpace = false;
   /** The device has enough of it to send. */
   waitsForRoom = false;
-  /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
-  writeWaits = false;
   /** When the SYN-ACK went out that a handshake's last ACK answers, microseconds; 0: it was sent again. */
   synAckSentUs = 0;
   congestion: Congestion = new Reno();
@@ -137,6 +139,11 @@ export class Connection extends TcpEntry implements RoomWaiter {
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
     this.pacingTimer = new Timer(clock, () => tcp.sendQueued(this));
+  }
+
+  /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
+  get writeWaits(): boolean {
+    return this.owner !== null && this.owner.waitingWriters > 0;
   }
 
   get state(): number {

@@ -21,11 +21,15 @@ export function boundToHalfWindow(tcb: Tcb, bytes: number): number {
 
 /** Bytes of payload that fit into a packet of `mtu` bytes (Linux: `tcp_mtu_to_mss`). */
 export function mtuToMss(conn: Connection, mtu: number): number {
+  return bareMss(conn, mtu) - (conn.tcb.tcpHeaderLen - TCP_HLEN);
+}
+
+/** The same if there were no options (Linux: `__tcp_mtu_to_mss`). */
+export function bareMss(conn: Connection, mtu: number): number {
   const { tcb, network, tcp } = conn;
   let mss = mtu - network.family.headerLength - TCP_HLEN;
   if (mss > tcb.mssClamp) mss = tcb.mssClamp;
-  mss = Math.max(mss - optionBytes(conn), tcp.settings.minSndMss.value);
-  return mss - (tcb.tcpHeaderLen - TCP_HLEN);
+  return Math.max(mss - optionBytes(conn), tcp.settings.minSndMss.value);
 }
 
 /** The packet that `mss` bytes of payload make (Linux: `tcp_mss_to_mtu`). */

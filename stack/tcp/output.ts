@@ -158,8 +158,8 @@ export function tsoSegs(conn: Connection, mss: number): number {
   const { tcb, tcp } = conn;
   const { settings } = tcp;
   let bytes = tcb.pacingRate / 2 ** PACING_SHIFT;
-  const shift = tcb.minRttUs === 0xffffffff ? 32 : Math.floor(tcb.minRttUs / 2 ** settings.tsoRttLog.value);
-  if (shift < 32) bytes += Math.floor(GSO_MAX_SIZE / 2 ** shift);
+  const shift = tcb.minRttUs === 0xffffffff ? 32 : tcb.minRttUs >>> Math.min(settings.tsoRttLog.value, 31);
+  if (shift < 17) bytes += GSO_MAX_SIZE >>> shift;
   bytes = Math.min(bytes, GSO_MAX_SIZE);
   return Math.max(Math.floor(bytes / mss), settings.minTsoSegs.value, 1);
 }

@@ -32,7 +32,7 @@ function timestampPasses(conn: Connection, tsval: number, slack: number): boolea
 
 /** A pure ACK that changes nothing and was overtaken by data (Linux: `tcp_disordered_ack`). */
 function isDisorderedAck(tcb: Tcb, incoming: Incoming, tsval: number): boolean {
-  const window = incoming.window * 2 ** tcb.sndWscale;
+  const window = incoming.window << tcb.sndWscale;
   return (
     (incoming.flags & TH_ACK) !== 0 &&
     incoming.seq === incoming.endSeq &&

@@ -16,8 +16,8 @@ const PAGE = 4096;
  */
 export function truesize(packet: Packet): number {
   const bytes = packet.length + AROUND;
-  if (bytes > LARGEST_KMALLOC) return Math.ceil(bytes / PAGE) * PAGE + RECORD;
-  return Math.max(LEAST_BUFFER, 2 ** (32 - Math.clz32(bytes - 1))) + RECORD;
+  if (bytes > LARGEST_KMALLOC) return ((bytes + PAGE - 1) & -PAGE) + RECORD;
+  return Math.max(LEAST_BUFFER, 1 << (32 - Math.clz32(bytes - 1))) + RECORD;
 }
 
 /** Memory that a queued packet really ties up, in bytes: its slot, and what it points to. */

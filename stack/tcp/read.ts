@@ -6,12 +6,10 @@ import type { Connection } from './connection.ts';
 import { RCV_SHUTDOWN } from './constants.ts';
 import { checkFastPath } from './fast-path.ts';
 import { after, before } from './sequence.ts';
-import { stateIn } from './states.ts';
-import { TCP_CLOSE, TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_LISTEN } from './tcb.ts';
+import { PEER_CLOSED, stateIn } from './states.ts';
+import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
 import { URG_NOTYET, URG_READ, URG_VALID } from './urgent.ts';
 import { adjustReceiveSpace } from './window.ts';
-
-const FIN_CAME = (1 << TCP_CLOSE_WAIT) | (1 << TCP_CLOSING) | (1 << TCP_LAST_ACK);
 
 /**
  * Gives the application what was received in order, as far as its buffers go (Linux: `tcp_recvmsg_locked`). Bytes, 0 at the end,
@@ -132,6 +130,11 @@ function readUrgent(
   return (tcb.shutdown & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
 }
 
+/** What `TCP_INQ` tells: bytes left to read, the peer's FIN counted as one (Linux: `tcp_inq_hint`). */
+export function inqHint({ tcb }: Connection): number {
+  return (tcb.rcvNxt - tcb.copiedSeq) >>> 0 || (stateIn(tcb.state, PEER_CLOSED) ? 1 : 0);
+}
+
 /** Bytes that can be read before the urgent one (Linux: `tcp_inq`). */
 export function readableBytes(conn: Connection, inline: boolean): number {
   const { tcb, receiveQueue } = conn;
@@ -139,9 +142,4 @@ export function readableBytes(conn: Connection, inline: boolean): number {
   const atMark = tcb.urgData !== 0 && tcb.urgData !== URG_NOTYET;
   if (!atMark || inline || before(tcb.urgSeq, tcb.copiedSeq) || !before(tcb.urgSeq, tcb.rcvNxt)) return bytes;
   return (tcb.urgSeq - tcb.copiedSeq) >>> 0;
-}
-
-/** What a reader is told to be left (TCP_INQ): a FIN counts as a byte, so that he reads on (Linux: `tcp_inq_hint`). */
-export function inqHint(conn: Connection): number {
-  return conn.receiveQueue.bytes + (stateIn(conn.tcb.state, FIN_CAME) ? 1 : 0);
 }

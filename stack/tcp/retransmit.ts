@@ -57,7 +57,7 @@ export function retransmitBytes(conn: Connection, segment: Segment, segs: number
   tcp.mib.add(MIB.TcpRetransSegs, sent);
   if ((segment.flags & TH_SYN) !== 0) tcp.mib.add(MIB.TcpExtTCPSynRetrans);
   tcb.totalRetrans += sent;
-  tcb.bytesRetrans += segmentBytes(segment);
+  if ((segment.flags & TH_SYN) === 0) tcb.bytesRetrans += segmentBytes(segment);
   segment.transmissions++;
   const result = transmitSegment(conn, segment);
   segment.sacked |= EVER_RETRANS;

@@ -58,6 +58,14 @@ export class SendBuffer {
     return bytes;
   }
 
+  /**
+   * Says that a segment begins which will have `bytes`: many of them begin on a page of their own rather than lie on two, which
+   * would take two packets.
+   */
+  begin(bytes: number): void {
+    if (bytes >= PagePool.PAGE / 2 && bytes > this.#frag.room) this.#frag.close();
+  }
+
   /** Number of the first byte held; there is one. */
   get firstSeq(): number {
     return this.#seq[this.#head]!;
@@ -203,9 +211,14 @@ export class PageFrag {
     return this.#pool.pages.offset(this.page) + this.used;
   }
 
+  /** Bytes free in the current page. */
+  get room(): number {
+    return this.page < 0 ? 0 : PagePool.PAGE - this.used;
+  }
+
   /** Bytes free in the current page, of which there is a new one when the last was full; 0: none is free. */
   reserve(): number {
-    if (this.page >= 0 && this.used < PagePool.PAGE) return PagePool.PAGE - this.used;
+    if (this.room > 0) return this.room;
     this.close();
     this.page = this.#pool.pages.alloc();
     this.used = 0;

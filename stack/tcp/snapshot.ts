@@ -3,7 +3,9 @@ import { copyBytes } from '../../device/memory/pool.ts';
 import { IpOptions } from '../ip/options.ts';
 import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
+import { FastOpenKeys } from './fastopen-cookie.ts';
 import { truesize } from './payload.ts';
+import { loadRequest, type SavedRequest, saveRequest } from './request-snapshot.ts';
 import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { advance, distance } from './sequence.ts';
@@ -33,6 +35,7 @@ const MOMENTS_MS: readonly NumberField<Tcb>[] = [
   'mtupProbeStampMs',
   'probesStampMs',
   'retransStampMs',
+  'rtoStampMs',
 ];
 const MOMENTS_US: readonly NumberField<Tcb>[] = [
   'firstTxUs',
@@ -79,6 +82,10 @@ export interface SavedConnection {
   /** IP options on its segments: the bytes in base64, and what was read of them. */
   readonly ipOptions: Readonly<Record<string, number | boolean | string>> | null;
   readonly wantsSpace: boolean;
+  /** It was opened by data in a SYN, and that is not answered yet. */
+  readonly request: Readonly<SavedRequest> | null;
+  /** `TCP_FASTOPEN_KEY` as the sysctl writes it. */
+  readonly fastOpenKeys: string | null;
   /** Bytes that were written and not acknowledged, from `sendSeq` on. */
   readonly send: string;
   readonly sendSeq: number;
@@ -126,6 +133,8 @@ export function saveConnection(conn: Connection): SavedConnection {
     minTtl: conn.minTtl,
     ipOptions: saveOptions(conn.ipOptions),
     wantsSpace: conn.wantsSpace,
+    request: saveRequest(conn),
+    fastOpenKeys: conn.fastOpenKeys?.toString() ?? null,
     send: conn.sendBuffer.toBytes().toString('base64'),
     sendSeq: conn.sendBuffer.bytes > 0 ? conn.sendBuffer.firstSeq : tcb.writeSeq,
     lent: (conn.lent?.calls ?? []).map((calls) => ({ ...calls, held: false })),
@@ -187,6 +196,8 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   conn.minTtl = saved.minTtl;
   conn.ipOptions = loadOptions(saved.ipOptions);
   conn.wantsSpace = saved.wantsSpace;
+  conn.fastOpenKeys = saved.fastOpenKeys === null ? null : FastOpenKeys.parse(saved.fastOpenKeys);
+  if (saved.request !== null) loadRequest(conn, saved.request, tcp.now() - saved.now);
   if (!loadSend(conn, saved) || !loadReceive(conn, saved)) {
     conn.sendBuffer.clear();
     conn.receiveQueue.clear();

@@ -4,10 +4,12 @@ import {
   EAFNOSUPPORT,
   EALREADY,
   ECONNABORTED,
+  EFAULT,
   EINPROGRESS,
   EINVAL,
   EISCONN,
   ENETUNREACH,
+  EOPNOTSUPP,
 } from '../../device/errno.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import type { IpOptions } from '../ip/options.ts';
@@ -17,16 +19,18 @@ import { queuedError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
 import { IPV4 } from '../socket/family.ts';
 import type { OfferedFlow } from '../socket/forward.ts';
 import { InetSocket } from '../socket/inet-socket.ts';
+import { iovLength } from '../socket/iov.ts';
 import type { SocketLayer } from '../socket/layer.ts';
 import { reportStamp, SCM_TSTAMP_ACK } from '../socket/stamp-report.ts';
 import { mayLend, reportLent } from '../socket/zerocopy.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { close, disconnect } from './close.ts';
-import { answer, connect } from './connect.ts';
+import { answer, CONNECT_DEFERRED, connect, sendFirstSyn } from './connect.ts';
 import { Connection, type ConnectionOwner } from './connection.ts';
 import { RCVBUF_LOCK, SNDBUF_LOCK } from './constants.ts';
-import { TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
+import { TFO_CLIENT_ENABLE, TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
+import { SynPayload } from './fastopen-client.ts';
 import { allowFastOpen } from './fastopen-sockopt.ts';
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
@@ -263,16 +267,17 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
       case CONNECTED:
         return -EISCONN;
       case CONNECTING: {
+        if (this.connection.tcb.deferConnect !== 0) return -EISCONN;
         const outcome = this.connectResult();
         return outcome === -EINPROGRESS ? -EALREADY : outcome;
       }
       default:
-        return this.#open(address);
+        return this.#open(address, null);
     }
   }
 
   /** Linux: `tcp_v4_connect`. */
-  #open(address: Readonly<SocketAddress>): number {
+  #open(address: Readonly<SocketAddress>, payload: SynPayload | null): number {
     const { tcp, family } = this;
     if (this.listener !== null) return -EISCONN;
     if (this.connection.tcb.state !== TCP_CLOSE) return -EISCONN;
@@ -296,7 +301,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     connection.lease = this.#lease;
     connection.keepsPort = this.portLocked;
     this.#lease = null;
-    const result = connect(connection);
+    const result = connect(connection, payload);
     if (result < 0) {
       this.#lease = connection.lease;
       connection.lease = null;
@@ -309,7 +314,37 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     this.remote = remote;
     this.remotePort = address.port;
     this.#stage = CONNECTING;
-    return -EINPROGRESS;
+    return result === CONNECT_DEFERRED ? 0 : -EINPROGRESS;
+  }
+
+  /**
+   * Connects with the first of the data that a writer has (Linux: `tcp_sendmsg_fastopen`). Bytes that went with the SYN,
+   * `-EINPROGRESS` for none; 0: the connection stands, write to it; or another negated errno.
+   */
+  protected openWithData(iov: readonly (Uint8Array | null)[], address: SocketAddress | null): number {
+    const { connection, tcp } = this;
+    if (!tcp.fastOpen.allows(TFO_CLIENT_ENABLE) || address?.family === AF_UNSPEC) return -EOPNOTSUPP;
+    const size = iovLength(iov);
+    if (size < 0) return -EFAULT;
+    const payload = new SynPayload(iov, size);
+    let result: number = -EISCONN;
+    if (connection.tcb.deferConnect !== 0) {
+      result = sendFirstSyn(connection, payload);
+      if (result < 0) connection.setState(TCP_CLOSE);
+      else result = -EINPROGRESS;
+    } else if (this.#stage === CONNECTING) {
+      result = this.connectResult();
+      if (result === -EINPROGRESS) result = -EALREADY;
+    } else if (this.#stage === UNCONNECTED && connection.tcb.state === TCP_CLOSE) {
+      if (address === null) return -EINVAL;
+      result = address.family === this.domain ? this.#open(address, payload) : -EAFNOSUPPORT;
+    }
+    return result === -EINPROGRESS && payload.copied > 0 ? payload.copied : result;
+  }
+
+  override get connecting(): boolean {
+    const { tcb } = this.connection;
+    return this.#stage === CONNECTING && tcb.deferConnect === 0 && stateIn(tcb.state, OPENING);
   }
 
   /** The port of a connection to be opened, its own or an ephemeral one (Linux: `inet_hash_connect`). */
@@ -337,7 +372,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     if (entry === null) return true;
     if (!(entry instanceof TimeWait)) return false;
     const loopback = this.family.isLoopback(remote) || tcp.ipv4.isLocal(remote);
-    if (!entry.reusable(loopback)) return false;
+    if (!entry.reusable(loopback, this.localPort !== 0)) return false;
     this.connection.reuses = entry;
     return true;
   }

@@ -2,6 +2,7 @@ import { EAGAIN, EINVAL, ENOTCONN, EPIPE } from '../../device/errno.ts';
 import {
   AF_UNSPEC,
   MSG_ERRQUEUE,
+  MSG_FASTOPEN,
   MSG_ZEROCOPY,
   POLLERR,
   POLLHUP,
@@ -56,6 +57,8 @@ export class TcpSocket extends TcpEndpoint {
       if ((tcb.shutdown & SEND_SHUTDOWN) !== 0 || isWritable(connection)) mask |= WRITABLE;
       else connection.wantsSpace = true;
       if ((tcb.urgData & URG_VALID) !== 0) mask |= POLLPRI;
+    } else if (tcb.deferConnect !== 0) {
+      mask |= WRITABLE;
     }
     if (this.error !== 0 || this.errors.length > 0) mask |= POLLERR;
     return mask;
@@ -100,6 +103,10 @@ export class TcpSocket extends TcpEndpoint {
   }
 
   override send(message: Message, flags: number): number {
+    if ((flags & MSG_FASTOPEN) !== 0 || this.connection.tcb.deferConnect !== 0) {
+      const result = this.openWithData(message.iov, message.address);
+      if (result !== 0) return result;
+    }
     if (this.listener !== null) return -EPIPE;
     this.settle();
     const error = this.takeError();

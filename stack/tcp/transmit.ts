@@ -26,6 +26,7 @@ import {
   TH_URG,
 } from '../wire/tcp.ts';
 import {
+  addFastOpenOption,
   OPTION_MSS,
   OPTION_SACK_ADVERTISE,
   OPTION_TS,
@@ -55,6 +56,7 @@ const ECT0 = 2;
 
 const options = new TcpOptionsOut();
 const stretch: Stretch = { offset: 0, length: 0, page: 0 };
+const prefix: Stretch = { offset: 0, length: 0, page: 0 };
 
 /** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
 export function findPath(conn: Connection): number {
@@ -106,6 +108,11 @@ function synOptions(conn: Connection, tsval: number): void {
     options.windowScale = tcb.rcvWscale;
   }
   if (answer ? tcb.sackOk !== 0 : settings.sack.value !== 0) options.flags |= OPTION_SACK_ADVERTISE;
+  const { synOption } = conn;
+  if (synOption !== null && addFastOpenOption(options, synOption)) {
+    tcb.synFastopen = 1;
+    tcb.synFastopenExp = synOption.experimental;
+  }
 }
 
 /**
@@ -130,9 +137,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (packetsInFlight(tcb) === 0 && bytes > 0) conn.congestion.transmissionStarts(conn);
   if ((flags & TH_ACK) !== 0) ackSent(conn, tcb.rcvNxt);
   const ecn = syn ? 0 : ecnBits(conn, segment, bytes);
-  const result = syn
-    ? sendHeader(conn, segment.seq, flags, window, headerLength, 0)
-    : sendPieces(conn, segment, bytes, window, headerLength, ecn);
+  const result = sendPieces(conn, segment, bytes, window, headerLength, ecn);
   countSent(conn, segment, bytes);
   if (result > 0) enterCwr(conn);
   const outcome = result === NET_XMIT_CN ? 0 : result;
@@ -188,32 +193,25 @@ function sendPieces(
   // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
   const last = (segment.flags & (TH_FIN | TH_PSH)) | (segment.pcount > 1 ? TH_PSH : 0);
   let first = ecn & TH_CWR;
+  const syn = (segment.flags & TH_SYN) >>> 1;
   let seq = segment.seq;
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    conn.sendBuffer.locate(seq, stretch);
-    let part = Math.min(stretch.length, left);
-    let copied = false;
-    if (part < left) {
-      if (part >= mss) {
-        part -= part % mss;
-      } else {
-        part = Math.min(mss, left);
-        copied = true;
-      }
-    }
+    const copied = copiedPart(conn, (seq + syn) >>> 0, mss, left);
+    const gathered = gatheredPart(mss, left, copied);
+    const part = copied + gathered;
     const done = part === left;
     const flags = (segment.flags & ~(TH_FIN | TH_PSH)) | (done ? last : 0) | first | (ecn & TH_ECE);
-    const packet = conn.tcp.pool.alloc(copied ? headerLength + part : TCP_HLEN_MAX);
+    const packet = conn.tcp.pool.alloc(copied > 0 ? headerLength + copied : TCP_HLEN_MAX);
     if (packet === null) {
       conn.tcp.noPacket();
       return -ENOBUFS;
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied) conn.sendBuffer.copy(seq, part, packet.put(part), stretch);
-    else gatherPayload(packet, part);
+    if (copied > 0) conn.sendBuffer.copy((seq + syn) >>> 0, copied, packet.put(copied), prefix);
+    if (gathered > 0) gatherPayload(packet, gathered);
     if (part > mss) {
       packet.gsoSize = mss;
       packet.gsoType = conn.network.gsoType | (first !== 0 ? GSO_ECN : 0);
@@ -226,6 +224,25 @@ function sendPieces(
     left -= part;
   }
   return 0;
+}
+
+/**
+ * Bytes from `seq` on that are copied behind the header, because too few of them for a segment lie together before a page ends: up
+ * to there, so that the rest can be gathered from the next page.
+ */
+function copiedPart(conn: Connection, seq: number, mss: number, left: number): number {
+  conn.sendBuffer.locate(seq, stretch);
+  const { length } = stretch;
+  if (length >= Math.min(mss, left)) return 0;
+  conn.sendBuffer.locate((seq + length) >>> 0, stretch);
+  return length + stretch.length >= Math.min(mss, left) ? length : Math.min(mss, left);
+}
+
+/** Bytes behind the `copied` ones that the packet points to, in {@link stretch}: whole segments, if not all that are left. */
+function gatheredPart(mss: number, left: number, copied: number): number {
+  if (copied >= Math.min(mss, left)) return 0;
+  const part = copied + stretch.length;
+  return (part >= left ? left : part - (part % mss)) - copied;
 }
 
 /** Points a packet at the {@link stretch} of a send page. */

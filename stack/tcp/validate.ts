@@ -6,6 +6,7 @@ import type { TcpOptions } from '../wire/tcp-options.ts';
 import { challengeAck, duplicateAck, outOfWindowLimited } from './challenge.ts';
 import type { Connection } from './connection.ts';
 import { resetReceived } from './done.ts';
+import { suspectReset } from './fastopen-blackhole.ts';
 import type { Incoming } from './incoming.ts';
 import { checkPaws, PAWS_OK, PAWS_OLD_ACK } from './paws.ts';
 import { after, before } from './sequence.ts';
@@ -93,8 +94,12 @@ export function validate(conn: Connection, packet: Packet, incoming: Incoming, o
     return false;
   }
   if ((flags & TH_RST) !== 0) {
-    if (resetMatches(conn, seq)) resetReceived(conn);
-    else challengeAck(conn);
+    if (resetMatches(conn, seq)) {
+      resetReceived(conn);
+    } else {
+      suspectReset(conn);
+      challengeAck(conn);
+    }
     tcp.drop(packet, DROP_TCP_RESET);
     return false;
   }

@@ -76,7 +76,7 @@ export function selectInitialWindow(
     const most = Math.min(Math.max(room, rmemMax), windowClamp);
     out.rcvWscale = most > 0 ? Math.min(Math.max(Math.floor(Math.log2(most)) - 15, 0), 14) : 0;
   }
-  windowClamp = Math.min(U16 * 2 ** out.rcvWscale, windowClamp);
+  windowClamp = Math.min(U16 << out.rcvWscale, windowClamp);
   out.windowClamp = windowClamp;
 }
 
@@ -91,7 +91,7 @@ export function selectWindow(conn: Connection): number {
     return 0;
   }
   const current = receiveWindow(tcb);
-  const unit = 2 ** tcb.rcvWscale;
+  const unit = 1 << tcb.rcvWscale;
   let window = wantedWindow(conn);
   if (window < current && (tcp.settings.shrinkWindow.value === 0 || tcb.rcvWscale === 0)) {
     if (window === 0) tcp.mib.add(MIB.TcpExtTCPWantZeroWindowAdv);
@@ -113,7 +113,7 @@ export function selectWindow(conn: Connection): number {
 /** The window to announce, silly ones avoided (RFC 1122, section 4.2.3.3; Linux: `__tcp_select_window`). */
 export function wantedWindow(conn: Connection): number {
   const { tcb } = conn;
-  const unit = 2 ** tcb.rcvWscale;
+  const unit = 1 << tcb.rcvWscale;
   const limit = linkLimit(conn);
   const allowed = Math.min(fullSpace(conn), limit);
   let free = Math.min(freeSpace(conn), limit);

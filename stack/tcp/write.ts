@@ -83,9 +83,11 @@ function copyIn(conn: Connection, message: Message, total: number, flags: number
     let segment = conn.writeQueue.tail;
     if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) {
       segment = newSegment(conn);
+      conn.sendBuffer.begin(Math.min(goal, total - copied));
     } else if (lends && !takesLent(conn, segment)) {
       markPush(tcb, segment);
       segment = newSegment(conn);
+      conn.sendBuffer.begin(Math.min(goal, total - copied));
     }
     let bytes = 0;
     if (segment !== null) {
@@ -163,8 +165,8 @@ function appendTo(
 
 /** There is no room: what was written goes out, and the writer is told when there is some. */
 function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
-  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.wantsSpace = true;
+  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.tcp.whenPages(conn);
 }
 

@@ -126,8 +126,8 @@ export interface ReceiveRequest {
   readonly fd: number;
   /** Bytes of each buffer. */
   readonly lengths: readonly number[];
-  /** The buffers are pointers to nowhere. */
-  readonly nowhere?: boolean;
+  /** The buffer is a pointer to nowhere. */
+  readonly nowhere: boolean;
   readonly flags: number;
   /** Bytes of room for control messages. */
   readonly controlLength: number;

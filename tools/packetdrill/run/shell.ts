@@ -69,6 +69,10 @@ const LINES: readonly (readonly [pattern: RegExp, action: Action])[] = [
     (shell, match, line) => shell.counted(match[1]!, line),
   ],
   [
+    /^nstat((?:\s+-\w+)*)\s*\|\s*grep\s+"?(\w+)"?\s*\|\s*grep\s+-q\s+"\s*(\d+)\s*"$/,
+    (shell, match, line) => shell.countedTimes(match[2]!, Number(match[3]), match[1]!.includes('s'), line),
+  ],
+  [
     /^grep\s+" 0A "\s+\/proc\/net\/tcp6?(?:\s+\/proc\/net\/tcp6?)?\s*\|\s*grep\s+(?:-q\s+)?":([0-9A-Fa-f]{4})"$/,
     (shell, match, line) => shell.listens(Number.parseInt(match[1]!, 16), line),
   ],
@@ -170,6 +174,14 @@ export class Shell {
     this.#counters = now;
     const moved = [...now].some(([key, value]) => key.includes(name) && value !== (before.get(key) ?? 0));
     if (!moved) throw new ScriptFailure(line, `no counter ${name} moved`);
+  }
+
+  /** `nstat | grep NAME | grep -q " N "`: fails unless the counter moved by `times`; `keep`: since an earlier time (`-s`). */
+  async countedTimes(name: string, times: number, keep: boolean, line: number): Promise<void> {
+    const now = await this.backend.counters();
+    const moved = (now.get(name) ?? 0) - (this.#counters.get(name) ?? 0);
+    if (!keep) this.#counters = now;
+    if (moved !== times) throw new ScriptFailure(line, `counter ${name}: expected ${times}, actual ${moved}`);
   }
 
   async listens(port: number, line: number): Promise<void> {

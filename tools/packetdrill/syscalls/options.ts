@@ -107,8 +107,13 @@ function compareValue(
   const matches =
     expected.kind === 'string' && expected.openEnded
       ? typeof actual === 'string' && actual.startsWith(expected.value)
-      : describe(wanted) === describe(actual);
+      : sameNumber(wanted, actual) || describe(wanted) === describe(actual);
   return matches ? undefined : `option value: expected ${describe(wanted)}, actual ${describe(actual)}`;
+}
+
+/** Numbers are those of C: `0xffffffff` and -1 are one. */
+function sameNumber(wanted: OptionValue, actual: OptionValue | undefined): boolean {
+  return typeof wanted === 'number' && typeof actual === 'number' && wanted >>> 0 === actual >>> 0;
 }
 
 function describe(value: OptionValue | undefined): string {

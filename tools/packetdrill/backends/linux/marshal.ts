@@ -181,20 +181,20 @@ function marshalReceive(request: ReceiveRequest): LibcCall {
   const { fd, flags, lengths } = request;
   const length = lengths[0] ?? 0;
   const read: LibcCall['read'] = ([data], ret) => ({ data: data?.subarray(0, Math.max(0, ret)) ?? NOTHING });
-  const room = request.nowhere === true ? 0 : { out: length };
+  const buffer = request.nowhere ? 0 : { out: length };
   switch (request.name) {
     case 'read':
-      return { fn: 'read', args: [fd, room, length], read };
+      return { fn: 'read', args: [fd, buffer, length], read };
     case 'recv':
-      return { fn: 'recv', args: [fd, room, length, flags], read };
+      return { fn: 'recv', args: [fd, buffer, length, flags], read };
     case 'readv':
       return { fn: 'readv', args: [fd, { vectors: lengths.map((out) => ({ out })) }, lengths.length], read };
     case 'recvfrom':
       return {
         fn: 'recvfrom',
-        args: [fd, room, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
+        args: [fd, buffer, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
         read: (outputs, ret) => ({
-          data: request.nowhere === true ? NOTHING : outputs[0]!.subarray(0, Math.max(0, ret)),
+          data: request.nowhere ? NOTHING : outputs[0]!.subarray(0, Math.max(0, ret)),
           address: decodeAddress(outputs.at(-2)!),
         }),
       };

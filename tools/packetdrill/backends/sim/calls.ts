@@ -204,7 +204,7 @@ function outgoing(request: SendRequest): Message {
 function receive(layer: SocketLayer, request: ReceiveRequest, done: (outcome: Outcome) => void): void {
   const buffers = request.lengths.map((length) => new Uint8Array(length));
   const address = new SocketAddress();
-  const message = new Message(request.nowhere === true ? buffers.map(() => null) : buffers, address);
+  const message = new Message(request.nowhere ? [null] : buffers, address);
   message.controlRoom = request.controlLength;
   layer.blocking.recvmsg(request.fd, message, request.flags, (ret) =>
     done({
