@@ -20,6 +20,7 @@ import {
 } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
 import { receiveError } from '../socket/error-queue.ts';
+import { iovLength } from '../socket/iov.ts';
 import { type Message, putControlInt } from '../socket/message.ts';
 import { stampsFor } from '../socket/send-parameters.ts';
 import type { Socket } from '../socket/socket.ts';
@@ -38,6 +39,7 @@ import { TcpEndpoint } from './tcp-endpoint.ts';
 import { idleTime } from './timers.ts';
 import { URG_VALID } from './urgent.ts';
 import { write } from './write.ts';
+import { lendOnSyn } from './zerocopy.ts';
 
 const READABLE = POLLIN | POLLRDNORM;
 const WRITABLE = POLLOUT | POLLWRNORM;
@@ -105,6 +107,8 @@ export class TcpSocket extends TcpEndpoint {
   override send(message: Message, flags: number): number {
     if ((flags & MSG_FASTOPEN) !== 0 || this.connection.tcb.deferConnect !== 0) {
       const result = this.openWithData(message.iov, message.address);
+      if ((flags & MSG_ZEROCOPY) !== 0 && this.zerocopy !== 0 && result !== 0)
+        lendOnSyn(this.connection, iovLength(message.iov), result, message.waits);
       if (result !== 0) return result;
     }
     if (this.listener !== null) return -EPIPE;

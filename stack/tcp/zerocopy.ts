@@ -1,4 +1,4 @@
-import { ENOBUFS } from '../../device/errno.ts';
+import { EINPROGRESS, ENOBUFS } from '../../device/errno.ts';
 import type { Connection } from './connection.ts';
 import { segmentBytes } from './fragment.ts';
 import type { Segment } from './segment.ts';
@@ -85,6 +85,19 @@ export class LentBuffers {
     const { first, count } = this.calls.shift()!;
     if (count > 0) conn.owner?.lentBack(first, count);
   }
+}
+
+/**
+ * A call with MSG_ZEROCOPY has opened its connection, and `taken` bytes of its `total` ride on the SYN; or it goes on when the
+ * connection stands, with `waits` (Linux: `tcp_sendmsg_fastopen`).
+ */
+export function lendOnSyn(conn: Connection, total: number, taken: number, waits: boolean): void {
+  if (total <= 0 || (taken < 0 && taken !== -EINPROGRESS)) return;
+  conn.lent ??= new LentBuffers();
+  const { lent } = conn;
+  if (lent.begin(conn, total) < 0) return;
+  lent.calls.at(-1)!.from = (conn.tcb.writeSeq - Math.max(taken, 0)) >>> 0;
+  if (!waits || taken >= total) lent.end(conn);
 }
 
 /** Whether a call is told of with the one before it: that is the newest, and its bytes still wait to be sent. */
