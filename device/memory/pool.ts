@@ -1,5 +1,6 @@
 import { type SumKernel, simdKernel } from './checksum-simd.ts';
 import { Packet } from './packet.ts';
+import { orphan } from './packet-owner.ts';
 import { PagePool } from './pages.ts';
 
 /** Bytes of a small slot: a frame of up to 1518 bytes with its headroom. */
@@ -203,6 +204,7 @@ export class PacketPool {
   free(packet: Packet): void {
     if (packet.references !== 1) throw new Error('packet released twice');
     if (packet.payloadPage >= 0) this.pages.release(packet.payloadPage);
+    if (packet.owner !== null) orphan(packet);
     packet.references = 0;
     packet.generation++;
     this.inUse--;
@@ -227,10 +229,12 @@ export class PacketPool {
     packet.vlanTci = -1;
     packet.priority = 0;
     packet.mark = 0;
+    packet.timestamp = 0;
     packet.gsoSize = 0;
     packet.checksum = 0;
     packet.payloadLength = 0;
     packet.payloadPage = -1;
+    packet.stamps = 0;
     this.allocated++;
     if (++this.inUse > this.highWater) this.highWater = this.inUse;
     return packet;

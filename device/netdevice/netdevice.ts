@@ -27,6 +27,7 @@ import {
   PACKET_OTHERHOST,
   type Packet,
 } from '../memory/packet.ts';
+import { STAMP_QUEUED, STAMP_SENT, stampPacket } from '../memory/packet-owner.ts';
 import { PacketQueue } from '../memory/queue.ts';
 import { carrierOff, carrierOn } from './carrier.ts';
 import { Discipline, QDISC_NOOP, QDISC_NOQUEUE } from './discipline.ts';
@@ -230,6 +231,7 @@ export class NetDevice implements LinkPort, Sender {
    * code: a packet that is not sent is counted and released.
    */
   transmit(packet: Packet): number {
+    if (packet.stamps !== 0) stampPacket(packet, STAMP_QUEUED);
     return (packet.gsoSize | packet.checksum | packet.payloadLength) === 0
       ? this.#send(packet)
       : sendFitted(this, packet, this.#sendFit);
@@ -403,6 +405,7 @@ export class NetDevice implements LinkPort, Sender {
   #hardStart(packet: Packet): boolean {
     this.ns.tap(packet, this, true);
     const bytes = packet.length;
+    if (packet.stamps !== 0) stampPacket(packet, STAMP_SENT);
     if (this.link.startXmit(packet) !== NETDEV_TX_OK) return false;
     this.statistics.txPackets++;
     this.statistics.txBytes += bytes;

@@ -20,6 +20,7 @@ export function purgeWriteQueue(conn: Connection): void {
   conn.highestSack = null;
   conn.retransmitHint = null;
   conn.sendBuffer.clear();
+  conn.lent?.purge(conn);
   tcb.packetsOut = 0;
   tcb.sackedOut = 0;
   tcb.lostOut = 0;

@@ -49,6 +49,7 @@ export function socketToConnection(socket: TcpEndpoint): void {
   tcb.sndbuf = socket.sndbuf;
   tcb.rcvbuf = socket.rcvbuf;
   tcb.bufferLocks = (socket.sndbufLocked ? SNDBUF_LOCK : 0) | (socket.rcvbufLocked ? RCVBUF_LOCK : 0);
+  connection.ipOptions = socket.options;
   connection.minTtl = socket.minTtl;
 }
 
@@ -56,6 +57,7 @@ export function socketToConnection(socket: TcpEndpoint): void {
 export function keepOptions(fresh: Connection, old: Connection): void {
   fresh.tcb.nonagle = old.tcb.nonagle;
   fresh.tcb.userMss = old.tcb.userMss;
+  fresh.tcb.zerocopyNext = old.tcb.zerocopyNext;
   fresh.tcb.fastopenMax = old.tcb.fastopenMax;
   fresh.tcb.fastopenConnect = old.tcb.fastopenConnect;
   fresh.tcb.fastopenNoCookie = old.tcb.fastopenNoCookie;

@@ -13,20 +13,22 @@ import { adjustReceiveSpace } from './window.ts';
 
 /**
  * Gives the application what was received in order, as far as its buffers go (Linux: `tcp_recvmsg_locked`). Bytes, 0 at the end,
- * `-EAGAIN` when there is nothing yet. `inline`: the urgent byte stays where it is (SO_OOBINLINE).
+ * `-EAGAIN` when there is nothing yet. `inline`: the urgent byte stays where it is (SO_OOBINLINE). `skip`: bytes that MSG_PEEK leaves
+ * aside (SO_PEEK_OFF).
  */
 export function read(
   conn: Connection,
   iov: readonly (Uint8Array | null)[],
   flags: number,
   inline: boolean,
+  skip = 0,
 ): number {
   const { tcb } = conn;
   if (tcb.state === TCP_LISTEN) return -ENOTCONN;
   const room = iovLength(iov);
-  if (room < 0) return -EFAULT;
+  if (room < 0) return conn.receiveQueue.bytes > 0 ? -EFAULT : nothingRead(conn);
   if ((flags & MSG_OOB) !== 0) return readUrgent(conn, iov, flags, inline);
-  const copied = copyOut(conn, iov, room, flags, inline);
+  const copied = copyOut(conn, iov, room, flags, inline, (flags & MSG_PEEK) !== 0 ? skip : 0);
   if (copied > 0) {
     if ((flags & MSG_PEEK) === 0) {
       adjustReceiveSpace(conn);
@@ -56,19 +58,22 @@ function copyOut(
   room: number,
   flags: number,
   inline: boolean,
+  from: number,
 ): number {
   const { tcb, receiveQueue } = conn;
   const peek = (flags & MSG_PEEK) !== 0;
-  let left = Math.min(room, receiveQueue.bytes);
+  const held = receiveQueue.bytes - from;
+  let left = Math.min(room, held);
   let skip = 0;
+  if (left <= 0) return 0;
   if (tcb.urgData !== 0) {
-    const offset = (tcb.urgSeq - tcb.copiedSeq) >>> 0;
+    const offset = (tcb.urgSeq - tcb.copiedSeq - from) >>> 0;
     if (offset < left) {
       if (offset > 0) {
         left = offset;
       } else if (!inline) {
         skip = 1;
-        left = Math.min(room, receiveQueue.bytes - 1);
+        left = Math.min(room, held - 1);
       }
     }
   }
@@ -82,7 +87,7 @@ function copyOut(
   for (let i = 0; i < iov.length && done < left; i++) {
     const target = iov[i]!;
     const bytes = Math.min(target.length, left - done);
-    if (peek) receiveQueue.peek(skip + done, target, 0, bytes);
+    if (peek) receiveQueue.peek(from + skip + done, target, 0, bytes);
     else receiveQueue.read(target, 0, bytes);
     done += bytes;
   }

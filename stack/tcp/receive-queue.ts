@@ -15,6 +15,8 @@ export class ReceiveQueue {
   memory = 0;
   /** Memory that they really tie up, in bytes. */
   footprint = 0;
+  /** When the packet came that was read last, in milliseconds of the clock; 0: not known. */
+  arrivedMs = 0;
   #sizes = new Uint32Array(4);
 
   get length(): number {
@@ -53,6 +55,7 @@ export class ReceiveQueue {
       }
       const part = Math.min(size - offset, length - copied);
       copyPayload(packet, offset, target, at + copied, part);
+      this.arrivedMs = packet.timestamp;
       copied += part;
       offset = 0;
     }
@@ -108,6 +111,7 @@ export class ReceiveQueue {
   }
 
   #trim(packet: Packet, bytes: number): void {
+    this.arrivedMs = packet.timestamp;
     this.footprint -= footprint(packet);
     trimFront(packet, bytes);
     this.footprint += footprint(packet);
@@ -115,6 +119,7 @@ export class ReceiveQueue {
   }
 
   #drop(packet: Packet, size: number): void {
+    this.arrivedMs = packet.timestamp;
     this.#ring[this.#head] = null;
     this.memory -= this.#sizes[this.#head]!;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);

@@ -149,14 +149,17 @@ export class SendBuffer {
 
   /** All bytes, oldest first: for a snapshot. */
   toBytes(): Buffer {
-    const out = Buffer.allocUnsafe(this.bytes);
-    const mask = this.#seq.length - 1;
-    let at = 0;
-    for (let i = 0; i < this.#count; i++) {
-      const run = (this.#head + i) & mask;
-      const offset = this.#offset[run]!;
-      out.set(this.#pool.u8.subarray(offset, offset + this.#length[run]!), at);
-      at += this.#length[run]!;
+    return this.bytesFrom(this.#seq[this.#head]!, this.bytes);
+  }
+
+  /** A copy of `length` bytes from number `seq` on, which are in the buffer: never on a packet's path. */
+  bytesFrom(seq: number, length: number): Buffer {
+    const out = Buffer.allocUnsafe(length);
+    const stretch: Stretch = { offset: 0, length: 0, page: 0 };
+    for (let done = 0; done < length; done += stretch.length) {
+      this.locate((seq + done) >>> 0, stretch);
+      const end = stretch.offset + Math.min(stretch.length, length - done);
+      out.set(this.#pool.u8.subarray(stretch.offset, end), done);
     }
     return out;
   }

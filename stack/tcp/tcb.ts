@@ -258,6 +258,8 @@ export class Tcb {
   deferAccept = 0;
   /** `TCP_INQ`: tell with each read how much is left. */
   recvmsgInq = 0;
+  /** Number of the next call with MSG_ZEROCOPY (Linux: `sk_zckey`). */
+  zerocopyNext = 0;
   probesOut = 0;
   keepaliveProbes = 0;
   keepaliveTimeMs = 7_200_000;

@@ -11,15 +11,18 @@ import {
   ENETUNREACH,
   EOPNOTSUPP,
 } from '../../device/errno.ts';
-import { AF_UNSPEC, POLLERR, SOCK_STREAM, SOL_IP } from '../socket/abi.ts';
+import type { Packet } from '../../device/memory/packet.ts';
+import type { IpOptions } from '../ip/options.ts';
+import { AF_UNSPEC, POLLERR, SOCK_STREAM } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
-import { SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
+import { queuedError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
 import { IPV4 } from '../socket/family.ts';
 import type { OfferedFlow } from '../socket/forward.ts';
-import { IP_RECVERR } from '../socket/inet-options.ts';
 import { InetSocket } from '../socket/inet-socket.ts';
 import { iovLength } from '../socket/iov.ts';
 import type { SocketLayer } from '../socket/layer.ts';
+import { reportStamp, SCM_TSTAMP_ACK } from '../socket/stamp-report.ts';
+import { mayLend, reportLent } from '../socket/zerocopy.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { close, disconnect } from './close.ts';
@@ -31,6 +34,7 @@ import { SynPayload } from './fastopen-client.ts';
 import { allowFastOpen } from './fastopen-sockopt.ts';
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
+import { syncMss } from './mss.ts';
 import { PortLease } from './ports.ts';
 import { OPENING, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
@@ -70,6 +74,13 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     connectionToSocket(this);
   }
 
+  override setOptions(options: IpOptions | null): void {
+    super.setOptions(options);
+    const { connection } = this;
+    connection.ipOptions = options;
+    if (connection.path !== null) syncMss(connection, connection.tcb.pmtuCookie);
+  }
+
   override get listening(): boolean {
     return this.listener !== null;
   }
@@ -92,20 +103,35 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
   icmpError(errno: number, type: number, code: number, info: number): void {
     if (this.receiveErrors === 0) return;
     const { tcb } = this.connection;
-    this.errors.push({
-      errno,
-      origin: SO_EE_ORIGIN_ICMP,
-      type,
-      code,
-      info,
-      data: 0,
-      offender: 0,
-      destination: tcb.remote,
-      port: tcb.remotePort,
-      payload: new Uint8Array(0),
-      level: SOL_IP,
-      controlType: IP_RECVERR,
-    });
+    const { remote: destination, remotePort: port } = tcb;
+    this.errors.push(queuedError({ errno, origin: SO_EE_ORIGIN_ICMP, type, code, info, destination, port }));
+  }
+
+  mayLend(waiting: number): boolean {
+    return mayLend(this, waiting);
+  }
+
+  lentBack(first: number, count: number): void {
+    reportLent(this, first, count);
+  }
+
+  acknowledgedStamp(seq: number, sent: () => Uint8Array): void {
+    reportStamp(this, SCM_TSTAMP_ACK, this.#stampKey(seq), sent);
+  }
+
+  override packetStamped(packet: Packet, moment: number, seq: number): void {
+    super.packetStamped(packet, moment, this.#stampKey(seq));
+  }
+
+  /** A byte's number as its user counts. */
+  #stampKey(seq: number): number {
+    return (seq - this.timestampKey) >>> 0;
+  }
+
+  override timestampOrigin(written: boolean): number {
+    const { state, writeSeq, sndUna } = this.connection.tcb;
+    if (state === TCP_CLOSE || this.listener !== null) return -EINVAL;
+    return written ? writeSeq : sndUna;
   }
 
   /** The connection's errors are the socket's. */

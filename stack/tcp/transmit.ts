@@ -45,6 +45,7 @@ import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
 import { after, before } from './sequence.ts';
+import { stampOnWay } from './stamps.ts';
 import { packetsInFlight, TCP_CLOSE } from './tcb.ts';
 import { selectWindow } from './window.ts';
 
@@ -59,8 +60,9 @@ const prefix: Stretch = { offset: 0, length: 0, page: 0 };
 
 /** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
 export function findPath(conn: Connection): number {
-  const { tcb, network } = conn;
-  const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, tcb.remote, tcb.boundIfindex, tcb.tos);
+  const { tcb, network, ipOptions } = conn;
+  const hop = ipOptions !== null && ipOptions.sourceRoute !== 0 ? ipOptions.firstHop : tcb.remote;
+  const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, hop, tcb.boundIfindex, tcb.tos);
   if (typeof path === 'number') {
     conn.path = null;
     return path;
@@ -214,6 +216,7 @@ function sendPieces(
       packet.gsoSize = mss;
       packet.gsoType = conn.network.gsoType | (first !== 0 ? GSO_ECN : 0);
     }
+    if (done && segment.stamps !== 0) stampOnWay(conn, segment, packet);
     const result = finish(conn, packet, at, ecn);
     if (result !== 0 && result !== NET_XMIT_CN) return result;
     first = 0;
@@ -308,7 +311,16 @@ function finish(conn: Connection, packet: Packet, at: number, ecn: number): numb
   leaveChecksum(packet, at, sum);
   const wants =
     tcb.pmtuDiscover === 2 || tcb.pmtuDiscover === 3 || (tcb.pmtuDiscover === 1 && !path!.mtuLocked);
-  return network.send(packet, path!, tcb.local, tcb.remote, tcb.tos | (ecn >>> 8), tcb.ttl, wants);
+  return network.send(
+    packet,
+    path!,
+    tcb.local,
+    tcb.remote,
+    tcb.tos | (ecn >>> 8),
+    tcb.ttl,
+    wants,
+    conn.ipOptions,
+  );
 }
 
 /** Puts the pseudo header's sum into the checksum field of the header at `at`: the device adds the rest. */

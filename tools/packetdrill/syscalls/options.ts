@@ -63,6 +63,7 @@ function readValue(args: Arguments, expression: Expression): OptionValue {
 function readStruct(args: Arguments, struct: Expression): Linger | Timeval | Uint8Array {
   if (member(struct, 'onoff') !== undefined) return readLinger(args, struct);
   if (member(struct, 'tv_sec') !== undefined) return readTimeval(args, struct);
+  if (member(struct, 'imr_sourceaddr') !== undefined) return readSourceMembership(args, struct);
   if (member(struct, 'imr_multiaddr') !== undefined) return readMembership(args, struct);
   throw args.unsupported('setsockopt with a struct of this kind');
 }
@@ -81,6 +82,17 @@ function readMembership(args: Arguments, struct: Expression): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint32(0, args.fieldOr(struct, 'imr_multiaddr', 0));
   view.setUint32(4, args.fieldOr(struct, 'imr_interface', args.settings.localAddress));
+  return bytes;
+}
+
+/** `struct ip_mreq_source`: a membership, and the sender that it is about. */
+function readSourceMembership(args: Arguments, struct: Expression): Uint8Array {
+  const bytes = new Uint8Array(12);
+  bytes.set(readMembership(args, struct));
+  new DataView(bytes.buffer).setUint32(
+    8,
+    args.fieldOr(struct, 'imr_sourceaddr', args.settings.remoteAddress),
+  );
   return bytes;
 }
 

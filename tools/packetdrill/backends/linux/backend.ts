@@ -42,6 +42,10 @@ export class LinuxBackend implements Backend {
     return new LinuxBackend(agent);
   }
 
+  get epoch(): number {
+    return this.#agent.epoch;
+  }
+
   now(): number {
     return Math.max(monotonic(), this.#at);
   }
@@ -120,6 +124,14 @@ export class LinuxBackend implements Backend {
 
   async flushMetrics(): Promise<void> {
     await this.#run('ip', 'tcp_metrics', 'flush', 'all');
+  }
+
+  async makeFile(path: string, bytes: number): Promise<void> {
+    await this.#run('dd', 'bs=1', `count=${bytes}`, 'if=/dev/zero', `of=${path}`, 'status=none');
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await this.#run('rm', '-f', path);
   }
 
   async tcpInfo(fd: number): Promise<Map<string, number> | undefined> {

@@ -31,6 +31,8 @@ export class SimBackend implements Backend {
   readonly #clock = new VirtualClock();
   readonly #link: ScriptLink;
   readonly #dev: NetDevice;
+  /** Files that the script made, by path. */
+  readonly #files = new Map<string, Uint8Array>();
 
   /** Makes a machine for a script. */
   constructor(config: BackendConfig) {
@@ -44,6 +46,10 @@ export class SimBackend implements Backend {
     this.stack.addRoute({ to: 'default', dev: this.#dev });
     this.#clock.advance(UPTIME);
     this.#link.sent.length = 0;
+  }
+
+  get epoch(): number {
+    return this.#clock.epoch * 1000;
   }
 
   now(): number {
@@ -74,7 +80,7 @@ export class SimBackend implements Backend {
 
   callBlocking(request: SyscallRequest): PendingCall {
     let result: SyscallResult | undefined;
-    makeCall(this.stack.sockets, request, (outcome) => {
+    makeCall(this.stack.sockets, this.#files, request, (outcome) => {
       result = { ...outcome, time: this.now() };
     });
     this.#clock.drain();
@@ -111,6 +117,14 @@ export class SimBackend implements Backend {
   flushMetrics(): void {
     this.stack.tcp.metrics.flush();
     this.stack.tcp.fastOpen.cache.flush();
+  }
+
+  makeFile(path: string, bytes: number): void {
+    this.#files.set(path, new Uint8Array(bytes));
+  }
+
+  removeFile(path: string): void {
+    this.#files.delete(path);
   }
 
   tcpInfo(fd: number): Map<string, number> | undefined {
