@@ -133,12 +133,12 @@ export class PacketPool {
 
   /**
    * A copy of `packet` in a slot of this pool, with the same metadata, the headers that were pulled off (from `link` on) and
-   * all payload linear; null when none is free.
+   * all payload linear; null when none is free. `room`: bytes that the slot must have behind the headroom, if that is more.
    */
-  copy(packet: Packet): Packet | null {
+  copy(packet: Packet, room = 0): Packet | null {
     const from = Math.min(packet.link, packet.start);
     const linear = packet.end - from;
-    const copy = this.alloc(linear + packet.payloadLength);
+    const copy = this.alloc(Math.max(linear + packet.payloadLength, room));
     if (copy === null) return null;
     const source = packet.pool.u8;
     const at = copy.put(linear + packet.payloadLength);
