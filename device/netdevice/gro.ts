@@ -1,5 +1,5 @@
 import type { Clock } from '../clock/clock.ts';
-import { Work } from '../clock/deferred.ts';
+import { INPUT, Work } from '../clock/deferred.ts';
 import { ETH_HLEN } from '../frame/ethernet.ts';
 import type { Packet } from '../memory/packet.ts';
 import { copyBytes, HEADROOM, LARGE_SLOT } from '../memory/pool.ts';
@@ -51,7 +51,7 @@ export class Gro {
   /** The oldest first. */
   readonly #held: HeldPacket[] = Array.from({ length: MOST_HELD }, () => new HeldPacket());
   #count = 0;
-  readonly #flushWork = new Work(() => this.flush());
+  readonly #flushWork = new Work(() => this.flush(), INPUT);
 
   /** `deliver` takes what goes up. */
   constructor(clock: Clock, deliver: (packet: Packet) => void) {
