@@ -6,6 +6,7 @@ import { MAX_TCP_OPTION_SPACE, type TcpOptions } from '../wire/tcp-options.ts';
 import { startBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
 import { TFO_CLIENT_NO_COOKIE } from './fastopen.ts';
+import { TRY_ASSIGNED, TRY_EXPERIMENTAL } from './fastopen-cache.ts';
 import { takeSynData } from './fastopen-data.ts';
 import type { Incoming } from './incoming.ts';
 import { bareMss, syncMss } from './mss.ts';
@@ -16,13 +17,9 @@ import { markLost } from './sent-queue.ts';
 import { transmitSegment } from './transmit.ts';
 
 /** Why Fast Open was not had (Linux: `enum tcp_fastopen_client_fail`). */
-export const TFO_COOKIE_UNAVAILABLE = 1;
-export const TFO_DATA_NOT_ACKED = 2;
-export const TFO_SYN_RETRANSMITTED = 3;
-
-/** The next attempt asks with the experimental option, or for good with the assigned one. */
-const TRY_EXPERIMENTAL = 1;
-const TRY_ASSIGNED = 2;
+const TFO_COOKIE_UNAVAILABLE = 1;
+const TFO_DATA_NOT_ACKED = 2;
+const TFO_SYN_RETRANSMITTED = 3;
 
 /** What a writer would like to ride on the SYN. */
 export class SynPayload {

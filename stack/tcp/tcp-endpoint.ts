@@ -27,8 +27,8 @@ import { IPPROTO_TCP } from '../wire/ipv4.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { close, disconnect } from './close.ts';
 import { answer, CONNECT_DEFERRED, connect, sendFirstSyn } from './connect.ts';
-import { Connection, type ConnectionOwner } from './connection.ts';
-import { RCVBUF_LOCK, SNDBUF_LOCK } from './constants.ts';
+import type { Connection, ConnectionOwner } from './connection.ts';
+import { blankConnection, connectionToSocket, keepOptions, socketToConnection } from './endpoint-fields.ts';
 import { TFO_CLIENT_ENABLE, TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
 import { SynPayload } from './fastopen-client.ts';
 import { allowFastOpen } from './fastopen-sockopt.ts';
@@ -65,61 +65,13 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     this.sndbuf = settings.wmem.initial;
     this.rcvbuf = settings.rmem.initial;
     if (connection === null) {
-      this.connection = this.#blank();
+      this.connection = blankConnection(this);
       return;
     }
     this.connection = connection;
     connection.owner = this;
     this.#stage = CONNECTED;
-    this.#mirror();
-  }
-
-  /** A connection of this socket that was never opened. */
-  #blank(): Connection {
-    const { tcp } = this;
-    const { settings } = tcp;
-    const connection = new Connection(tcp, tcp.ipv4);
-    const { tcb } = connection;
-    tcb.sndbuf = this.sndbuf;
-    tcb.rcvbuf = this.rcvbuf;
-    tcb.keepaliveTimeMs = settings.keepaliveTime.value * 1000;
-    tcb.keepaliveIntvlMs = settings.keepaliveIntvl.value * 1000;
-    tcb.keepaliveCount = settings.keepaliveProbes.value;
-    tcb.reordering = settings.reordering.value;
-    tcp.setCongestion(connection, tcp.congestion);
-    connection.owner = this;
-    return connection;
-  }
-
-  /** Brings the socket's fields to what its connection says. */
-  #mirror(): void {
-    const { tcb } = this.connection;
-    this.local = tcb.local;
-    this.source = tcb.local;
-    this.localPort = tcb.localPort;
-    this.remote = tcb.remote;
-    this.remotePort = tcb.remotePort;
-    this.sndbuf = tcb.sndbuf;
-    this.rcvbuf = tcb.rcvbuf;
-    this.boundIfindex = tcb.boundIfindex;
-    this.tos = tcb.tos;
-  }
-
-  /** Gives the connection what was set on the socket. */
-  protected apply(): void {
-    const { tcb } = this.connection;
-    tcb.tos = this.tos;
-    tcb.ttl = Math.max(this.ttl, 0);
-    tcb.pmtuDiscover = this.mtuDiscover;
-    tcb.boundIfindex = this.boundIfindex;
-    tcb.rcvlowat = this.rcvlowat;
-    tcb.keepOpen = this.keepalive;
-    tcb.lingerMs = this.lingerOn !== 0 ? this.lingerSeconds * 1000 : -1;
-    tcb.sndbuf = this.sndbuf;
-    tcb.rcvbuf = this.rcvbuf;
-    this.connection.ipOptions = this.options;
-    tcb.bufferLocks = (this.sndbufLocked ? SNDBUF_LOCK : 0) | (this.rcvbufLocked ? RCVBUF_LOCK : 0);
-    this.connection.minTtl = this.minTtl;
+    connectionToSocket(this);
   }
 
   override setOptions(options: IpOptions | null): void {
@@ -224,7 +176,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
       lease.listening = false;
       return -EADDRINUSE;
     }
-    this.apply();
+    socketToConnection(this);
     const { tcb } = this.connection;
     const { fastOpen } = tcp;
     if (
@@ -247,7 +199,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
   answer(flow: OfferedFlow, incoming: Incoming, options: TcpOptions): number {
     const { connection } = this;
     const { tcb } = connection;
-    this.apply();
+    socketToConnection(this);
     tcb.local = flow.local;
     tcb.localPort = flow.localPort;
     tcb.remote = flow.remote;
@@ -255,7 +207,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     tcb.transparent = this.tcp.ipv4.isLocal(flow.local) ? 0 : 1;
     const result = answer(connection, incoming, options);
     if (result < 0) return result;
-    this.#mirror();
+    connectionToSocket(this);
     this.#stage = CONNECTING;
     return 0;
   }
@@ -290,7 +242,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     if (typeof path === 'number') return path;
     const local = this.source !== 0 ? this.source : network.sourceFor(path, remote);
     if (local === 0) return -EADDRNOTAVAIL;
-    this.apply();
+    socketToConnection(this);
     const { tcb } = connection;
     tcb.local = local;
     tcb.remote = remote;
@@ -387,18 +339,12 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
   /** A fresh connection in the place of one that is over. */
   #renew(): void {
     const old = this.connection;
-    const fresh = this.#blank();
+    const fresh = blankConnection(this);
     old.owner = null;
     this.#lease ??= old.lease;
     old.lease = null;
     close(old);
-    fresh.tcb.nonagle = old.tcb.nonagle;
-    fresh.tcb.userMss = old.tcb.userMss;
-    fresh.tcb.zerocopyNext = old.tcb.zerocopyNext;
-    fresh.tcb.fastopenMax = old.tcb.fastopenMax;
-    fresh.tcb.fastopenConnect = old.tcb.fastopenConnect;
-    fresh.tcb.fastopenNoCookie = old.tcb.fastopenNoCookie;
-    fresh.fastOpenKeys = old.fastOpenKeys;
+    keepOptions(fresh, old);
     this.connection = fresh;
   }
 

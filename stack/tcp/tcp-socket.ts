@@ -28,6 +28,7 @@ import { putTimestamps } from '../socket/stamp-control.ts';
 import { changeTimestamps } from '../socket/timestamping.ts';
 import { close, shutdownSend } from './close.ts';
 import { PACING_UNLIMITED, RCV_SHUTDOWN, SEND_SHUTDOWN } from './constants.ts';
+import { socketToConnection } from './endpoint-fields.ts';
 import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { limitPacingRate } from './pacing.ts';
 import { inqHint, read, readableBytes } from './read.ts';
@@ -207,7 +208,7 @@ export class TcpSocket extends TcpEndpoint {
   }
 
   override buffersChanged(): void {
-    this.apply();
+    socketToConnection(this);
   }
 
   override keepaliveChanged(): void {

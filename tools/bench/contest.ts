@@ -1,7 +1,7 @@
 import { profileText, writeProfile } from './profile.ts';
 import { race } from './race.ts';
 import type { Bench, BenchResult } from './result.ts';
-import { pinning } from './sandbox.ts';
+import { peerObstacle, pinning } from './sandbox.ts';
 import { leaveOut, type Placement, type StartSubject, type Subject } from './subject.ts';
 import { type TapirOptions, TapirSubject } from './subjects/tapir.ts';
 
@@ -18,6 +18,8 @@ export interface Contest {
 
 /** Starts everybody, races them, profiles ours when asked to, ends everybody. */
 export async function hold(bench: Bench, contest: Contest): Promise<void> {
+  const obstacle = peerObstacle();
+  if (obstacle !== undefined) return leaveOut(contest.name, obstacle);
   const placement = pinning();
   const started: Subject[] = [];
   try {

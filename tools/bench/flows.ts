@@ -1,8 +1,8 @@
 import { measureWithPeer, type PeerMode } from './peer.ts';
 import { race } from './race.ts';
 import type { Bench } from './result.ts';
-import { pinning } from './sandbox.ts';
-import type { Subject } from './subject.ts';
+import { peerObstacle, pinning } from './sandbox.ts';
+import { leaveOut, type Subject } from './subject.ts';
 import { TapirSubject } from './subjects/tapir.ts';
 import { startVeth } from './subjects/veth.ts';
 
@@ -14,6 +14,8 @@ const DIRECTIONS: readonly (readonly [string, PeerMode])[] = [
 
 /** What many connections move together, beside what one does; the kernel with as many beside it. */
 export async function benchFlows(bench: Bench): Promise<void> {
+  const obstacle = peerObstacle();
+  if (obstacle !== undefined) return leaveOut('flows', obstacle);
   const placement = pinning();
   const ours = await TapirSubject.start(placement);
   const veth = await startVeth(placement);

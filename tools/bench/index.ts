@@ -8,9 +8,10 @@ import { benchFlows } from './flows.ts';
 import { benchLookup } from './lookup.ts';
 import { benchMemoryPerConnection } from './memory-per-connection.ts';
 import { killPrograms } from './program.ts';
+import { PROFILES, writeReport } from './report.ts';
 import { REQUEST_RESPONSE } from './request-response.ts';
 import { type Bench, type BenchResult, formatResult } from './result.ts';
-import { runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
+import { INSIDE, runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
 import { UDP } from './udp.ts';
 
 type Run = (bench: Bench) => Promise<void> | void;
@@ -30,16 +31,19 @@ const BENCHMARKS: Readonly<Record<string, Run>> = {
 /** Those that give several results. */
 const FAMILIES = new Set(['arp', 'flows']);
 
-/** Marks the process that runs inside the namespace. */
-const INSIDE = 'TAPIR_BENCH_INSIDE';
 /** The young generation must hold a whole allocation measurement without a collection. */
 const NODE_FLAGS = ['--expose-gc', '--max-semi-space-size=64'];
+
+/** Length of a measurement that says nothing. */
+const SMOKE_SECONDS = 0.1;
 
 interface Options {
   readonly json?: boolean;
   readonly compare?: string;
   readonly rounds: number;
   readonly seconds: number;
+  readonly smoke?: boolean;
+  readonly report?: boolean;
   readonly profile?: string;
 }
 
@@ -52,6 +56,8 @@ export function benchCommand(): Command {
     .option('--compare <file>', 'set each result beside an earlier one, written with --json')
     .option('--rounds <n>', 'rounds a benchmark, at least 5', rounds, 15)
     .option('--seconds <n>', 'length of one measurement', seconds, 0.8)
+    .option('--smoke', 'one short round, which says only that it works')
+    .option('--report', 'write docs/benchmarks.md with plots and profiles, in the project')
     .option('--profile <folder>', 'write there where the time goes, a file a benchmark')
     .action(async (names: string[], options: Options) => {
       process.exitCode = await bench(names, options);
@@ -70,14 +76,16 @@ async function bench(names: readonly string[], options: Options): Promise<number
   takePrecedence();
   const earlier =
     options.compare === undefined ? new Map<string, BenchResult>() : readResults(options.compare);
+  const results: BenchResult[] = [];
   try {
     for (const benchmark of chosen) {
       await BENCHMARKS[benchmark]!({
-        rounds: options.rounds,
-        seconds: options.seconds,
-        profiles: options.profile,
+        rounds: options.smoke ? 1 : options.rounds,
+        seconds: options.smoke ? SMOKE_SECONDS : options.seconds,
+        profiles: options.profile ?? (options.report ? PROFILES : undefined),
         report: (result) => {
           if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;
+          results.push(result);
           process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
           const comparison = compareResult(result, earlier);
           if (comparison !== undefined)
@@ -88,6 +96,7 @@ async function bench(names: readonly string[], options: Options): Promise<number
   } finally {
     killPrograms();
   }
+  if (options.report) await writeReport(results);
   return 0;
 }
 
@@ -99,7 +108,7 @@ function isMeant(benchmark: string, names: readonly string[]): boolean {
 
 /** Starts over with the flags that measurements need: in a namespace of our own, or just so where there can be none. */
 async function outside(args: readonly string[]): Promise<number> {
-  const environment = { ...process.env, [INSIDE]: '1' };
+  const environment = { ...process.env, [INSIDE]: `${process.pid}` };
   if (tapObstacle() === undefined) return runInNamespace([...NODE_FLAGS, ...args], environment);
   const { spawnSync } = await import('node:child_process');
   return (

@@ -28,7 +28,7 @@ export async function race({ rounds }: Pick<Bench, 'rounds'>, setup: Race): Prom
   const { ours, references } = setup;
   const first = references[0]!;
   const figures = new Map<Contestant, number[]>([ours, ...references].map((one) => [one, []]));
-  for (let i = 0; i < WARM_UP; i++) await ours.measure();
+  for (let i = 0; i < Math.min(WARM_UP, rounds); i++) await ours.measure();
   for (let i = -1; i < rounds; i++) {
     const field = [...figures.keys()];
     for (let n = 0; n < field.length; n++) {

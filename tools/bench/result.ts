@@ -99,7 +99,7 @@ const STANDARD = new Set(['name', 'value', 'unit', 'reference', 'ratio', 'min', 
 export function formatResult(result: BenchResult): string {
   const own = Object.entries(result)
     .filter(([key]) => !STANDARD.has(key))
-    .map(([key, value]) => `${key} ${value}`);
+    .map(([key, value]) => `${key} ${String(value as string | number | boolean)}`);
   return [
     `${result.name}: ${result.value} ${result.unit}`,
     `  ratio ${result.ratio} (${result.min} to ${result.max}, ${result.rounds} rounds) to ${result.reference}`,

@@ -4,6 +4,8 @@ import { cpus, setPriority } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Placement } from './subject.ts';
 
+/** In the environment of the process inside the namespace: the id of the one outside. */
+export const INSIDE = 'TAPIR_BENCH_INSIDE';
 const PRIORITY = -15;
 
 /** What keeps a real TAP from being used here, or undefined when nothing does. */
@@ -15,9 +17,22 @@ export function tapObstacle(): string | undefined {
   return undefined;
 }
 
+/** What keeps the peer program from being used here, or undefined. */
+export function peerObstacle(): string | undefined {
+  const missing = ['cc', 'unshare', 'nsenter', 'taskset', 'ethtool', 'sysctl'].filter(
+    (program) => !isInstalled(program),
+  );
+  return tapObstacle() ?? (missing.length > 0 ? `no ${missing.join(', ')}` : undefined);
+}
+
 /** Whether a program is on the PATH. */
 export function isInstalled(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
+}
+
+/** Words in front of a command that is to run where the benchmark was started, with the network that is there. */
+export function outsideWords(): string[] {
+  return ['nsenter', '-t', process.env[INSIDE] ?? '1', '-n'];
 }
 
 /** Runs a program in the current namespace; throws with its stderr when it fails. */

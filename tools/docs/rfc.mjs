@@ -66,6 +66,7 @@ const TITLES = {
   8311: 'Relaxing Restrictions on ECN Experimentation',
   8504: 'IPv6 Node Requirements',
   8985: 'The RACK-TLP Loss Detection Algorithm for TCP',
+  9040: 'TCP Control Block Interdependence',
   9293: 'Transmission Control Protocol (TCP)',
   9438: 'CUBIC for Fast and Long-Distance Networks',
 };

@@ -4,7 +4,6 @@
 //   busy    polls the TAP without ever sleeping
 //
 // Says `ready`; answers the questions of questions.ts on stdin, and ends with it.
-import { RealClock } from '../../../device/clock/real.ts';
 import { TapLink } from '../../../device/link/tap.ts';
 import { Machine } from '../../../device/machine.ts';
 import { createStack } from '../../../stack/stack.ts';
@@ -17,15 +16,13 @@ const CHARGEN = 5002;
 const ECHO = 5003;
 const COUNT = 5004;
 const FLOOD = 5005;
-/** Polls between two turns of the event loop. */
-const POLLS = 256;
 
 const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
-const clock = new RealClock();
-const machine = new Machine({ clock });
+const machine = new Machine();
 const stack = createStack({ machine });
+const busyPoll = options.has('busy') ? Number.POSITIVE_INFINITY : 0;
 const tap = options.get('tap') ?? 'tap0';
-const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain') });
+const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), busyPoll });
 stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
 const { sockets } = stack;
 listen(sockets, DISCARD, (fd) => void new Discard(sockets, fd));
@@ -35,20 +32,8 @@ listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
 new Counter(sockets, COUNT);
 new Flood(sockets, FLOOD);
 
-let ended = false;
-
-function spin(): void {
-  for (let i = 0; i < POLLS; i++) {
-    link.poll();
-    clock.poll();
-  }
-  if (!ended) setImmediate(spin);
-}
-
-if (options.has('busy')) spin();
 process.on('SIGTERM', () => {}); // The end of stdin comes with it.
 answerQuestions(stack, () => {
-  ended = true;
   stack.close();
 });
 process.stdout.write('ready\n');

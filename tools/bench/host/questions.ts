@@ -11,9 +11,10 @@ export function answerQuestions(stack: Stack, end: () => void): void {
     'profile-stop': () => profiler.stop(),
   };
   const lines = createInterface({ input: process.stdin });
-  lines.on('line', async (question) => {
-    const answer = await questions[question]?.();
-    process.stdout.write(`${question} ${JSON.stringify(answer ?? {})}\n`);
-  });
+  const answer = async (question: string): Promise<void> => {
+    const found = await questions[question]?.();
+    process.stdout.write(`${question} ${JSON.stringify(found ?? {})}\n`);
+  };
+  lines.on('line', (question) => void answer(question));
   lines.on('close', end);
 }

@@ -19,13 +19,20 @@ export async function startPasta(placement: Placement): Promise<Subject | undefi
   writeFileSync(namespace, '');
   run('mount', '--bind', `/proc/${client.program.pid}/ns/net`, namespace);
   const [program = '', ...enter] = host.enter;
-  const words = [
-    ...enter,
-    ...['taskset', '-c', `${placement.subjectCpu}`, 'pasta', '--foreground', '--quiet', '--config-net'],
-    ...['--runas', '0', '--netns-only', '--netns', namespace],
-    ...['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'],
+  const pin = ['taskset', '-c', `${placement.subjectCpu}`];
+  const command = [
+    'pasta',
+    '--foreground',
+    '--quiet',
+    '--config-net',
+    '--runas',
+    '0',
+    '--netns-only',
+    '--netns',
+    namespace,
   ];
-  const pasta = new Program(program, words, true);
+  const ports = ['-t', 'none', '-u', 'none', '-T', 'none', '-U', 'none'];
+  const pasta = new Program(program, [...enter, ...pin, ...command, ...ports], true);
   await until('pasta configures its device', () => client.run('ip', 'route', 'show', 'default') !== '');
   return {
     name: 'pasta',

@@ -14,12 +14,16 @@ export async function startSlirp4netns(placement: Placement): Promise<Subject | 
   const host = await Home.withServer(placement);
   const client = await Home.empty();
   const [program = '', ...enter] = host.enter;
-  const words = [
-    ...enter,
-    ...['taskset', '-c', `${placement.subjectCpu}`, 'slirp4netns', '--configure', `--mtu=${MTU}`],
-    ...[`--cidr=${NETWORK}`, `${client.program.pid}`, 'tap0'],
+  const pin = ['taskset', '-c', `${placement.subjectCpu}`];
+  const command = [
+    'slirp4netns',
+    '--configure',
+    `--mtu=${MTU}`,
+    `--cidr=${NETWORK}`,
+    `${client.program.pid}`,
+    'tap0',
   ];
-  const slirp = new Program(program, words, true);
+  const slirp = new Program(program, [...enter, ...pin, ...command], true);
   await until('slirp4netns configures its device', () => client.run('ip', 'route', 'show', 'default') !== '');
   return {
     name: 'slirp4netns',
