@@ -51,6 +51,7 @@ export function socketToConnection(socket: TcpEndpoint): void {
   tcb.bufferLocks = (socket.sndbufLocked ? SNDBUF_LOCK : 0) | (socket.rcvbufLocked ? RCVBUF_LOCK : 0);
   connection.ipOptions = socket.options;
   connection.minTtl = socket.minTtl;
+  connection.ipOptions = socket.options;
 }
 
 /** What outlives a connection on its socket (Linux: `tcp_disconnect`). */
