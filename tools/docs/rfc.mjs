@@ -37,7 +37,6 @@ const TITLES = {
   3708: 'Using TCP DSACKs to Detect Spurious Retransmissions',
   4015: 'The Eifel Response Algorithm for TCP',
   4293: 'Management Information Base for the Internet Protocol',
-  3376: 'Internet Group Management Protocol, Version 3',
   4821: 'Packetization Layer Path MTU Discovery',
   4987: 'TCP SYN Flooding Attacks and Common Mitigations',
   5082: 'The Generalized TTL Security Mechanism',

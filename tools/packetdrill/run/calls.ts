@@ -60,7 +60,9 @@ export class CallRunner {
 
   /** Makes the call, or begins it when it is one that blocks; gives the time. */
   async run(event: ScriptEvent, action: SyscallAction, due: Due): Promise<number> {
-    const args = new Arguments(action, event.line, this.#world.settings, this.#fds, this.#epoch());
+    const { settings } = this.#world;
+    const { late } = this.#schedule;
+    const args = new Arguments(action, event.line, settings, this.#fds, this.#epoch(), late);
     const prepared = prepareSyscall(args);
     prepared.before?.(this.#world);
     if (action.end !== undefined) return this.#begin(event, args, prepared, action.end, due);
