@@ -2,6 +2,7 @@ import { type SumKernel, simdKernel } from './checksum-simd.ts';
 import { Packet } from './packet.ts';
 import { orphan } from './packet-owner.ts';
 import { PagePool } from './pages.ts';
+import { PoolBuffer } from './pool-buffer.ts';
 
 /** Bytes of a small slot: a frame of up to 1518 bytes with its headroom. */
 export const SMALL_SLOT = 2048;
@@ -173,6 +174,12 @@ export class PacketPool {
     const copy = this.copy(packet);
     packet.release();
     return copy;
+  }
+
+  /** A page for an application to fill and send; null when none is free. */
+  lend(): PoolBuffer | null {
+    const page = this.pages.alloc();
+    return page < 0 ? null : new PoolBuffer(this.pages, page, this.u8);
   }
 
   /** The live packet that `handle` names. Throws when it was released since. */

@@ -62,7 +62,7 @@ export class Gro {
   /** Takes a packet that `merger` is for (Linux: `dev_gro_receive`): it goes up, now or at the end of the batch. */
   receive(packet: Packet, merger: Merger): void {
     if (!merger.examine(packet)) {
-      this.#deliver(packet);
+      this.pass(packet);
       return;
     }
     const index = this.#find(packet, merger);
@@ -79,6 +79,12 @@ export class Gro {
     }
     if (merger.ends(packet, 1, 1)) this.#deliver(packet);
     else this.#hold(packet, merger);
+  }
+
+  /** Takes a packet that can't be merged: it goes up behind all that is held, of which some may be of its flow. */
+  pass(packet: Packet): void {
+    this.flush();
+    this.#deliver(packet);
   }
 
   /** Everything that is held goes up. */

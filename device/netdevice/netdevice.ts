@@ -293,7 +293,7 @@ export class NetDevice implements LinkPort, Sender {
   groReceive(packet: Packet): void {
     if (!this.#arrive(packet)) return;
     const merger = (this.features & NETIF_F_GRO) === 0 ? null : this.#mergerOf(packet);
-    if (merger === null) this.#handUp(packet);
+    if (merger === null) this.#gro.pass(packet);
     else this.#gro.receive(packet, merger);
   }
 

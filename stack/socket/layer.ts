@@ -7,6 +7,7 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
 } from '../../device/errno.ts';
+import type { PoolBuffer } from '../../device/memory/pool-buffer.ts';
 import type { IpContext } from '../ip/context.ts';
 import {
   AF_INET,
@@ -29,6 +30,7 @@ import { addCoreSettings, type CoreSettings } from './core-settings.ts';
 import { Epoll, type EpollEvent } from './epoll.ts';
 import { FdTable } from './fd-table.ts';
 import { Forwarder } from './forward.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import { HostGroups } from './memberships.ts';
 import { intBytes, Message } from './message.ts';
 import { Pipe, PipeEnd } from './pipe.ts';
@@ -198,6 +200,33 @@ export class SocketLayer {
     const result = this.sendmsg(fd, this.#scratch(bytes, address), flags);
     this.#buffers[0] = null;
     return result;
+  }
+
+  /**
+   * Sends bytes of a page of the pool where they lie, which may not change until the buffer is idle again: `length` of them from
+   * `from` on. Only TCP does: others give `-EOPNOTSUPP`.
+   */
+  sendBuffer(fd: number, buffer: PoolBuffer, from = 0, length: number = buffer.bytes.length - from): number {
+    const socket = this.lookup(fd);
+    if (typeof socket === 'number') return socket;
+    if (buffer.released || from < 0 || length < 0 || from + length > buffer.bytes.length) return -EINVAL;
+    const { bytes } = buffer;
+    const part = length === bytes.length ? bytes : bytes.subarray(from, from + length);
+    const message = this.#scratch(part, null);
+    message.page = buffer.page;
+    const result = socket.sendPage(message);
+    message.page = -1;
+    this.#buffers[0] = null;
+    return result;
+  }
+
+  /**
+   * Receives without a copy: the next bytes that lie together, which `held` then holds; their number, 0 at the end, or a negated
+   * errno. Only TCP does: others give `-EOPNOTSUPP`. In front of an urgent byte it gives `-EINVAL`.
+   */
+  recvHeld(fd: number, held: HeldBytes): number {
+    const socket = this.lookup(fd);
+    return typeof socket === 'number' ? socket : socket.receiveHeld(held);
   }
 
   recv(fd: number, buffer: Uint8Array, flags = 0): number {

@@ -17,6 +17,7 @@ import {
 import type { SocketAddress } from './address.ts';
 import { ErrorQueue } from './error-queue.ts';
 import type { File } from './file.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { SocketLayer } from './layer.ts';
 import { Message } from './message.ts';
 import type { SocketOps } from './socket-ops.ts';
@@ -204,6 +205,16 @@ export abstract class Socket implements SocketOps, File, PacketOwner {
   }
 
   receive(_message: Message, _flags: number): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** Sends the one buffer of `message`, which lies in the page of the pool that it names, without a copy. */
+  sendPage(_message: Message): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** Receives the next bytes that lie together where they are, into `held`; how many, 0 at the end, or a negated errno. */
+  receiveHeld(_held: HeldBytes): number {
     return -EOPNOTSUPP;
   }
 

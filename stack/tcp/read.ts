@@ -1,5 +1,6 @@
 import { EAGAIN, EFAULT, EINVAL, ENOTCONN } from '../../device/errno.ts';
 import { MSG_OOB, MSG_PEEK, MSG_TRUNC } from '../socket/abi.ts';
+import type { HeldBytes } from '../socket/held-bytes.ts';
 import { iovLength } from '../socket/iov.ts';
 import { dataRead } from './ack-policy.ts';
 import type { Connection } from './connection.ts';
@@ -38,6 +39,22 @@ export function read(
     return copied;
   }
   return room === 0 ? 0 : nothingRead(conn);
+}
+
+/**
+ * Gives the application the next received bytes that lie together where they lie. Bytes, 0 at the end, `-EAGAIN` when there is
+ * nothing yet, `-EINVAL` in front of an urgent byte, which only {@link read} deals with.
+ */
+export function readHeld(conn: Connection, held: HeldBytes, inline: boolean): number {
+  if (conn.tcb.state === TCP_LISTEN) return -ENOTCONN;
+  const most = readableBytes(conn, inline);
+  if (most === 0) return conn.receiveQueue.bytes > 0 ? -EINVAL : nothingRead(conn);
+  const bytes = conn.receiveQueue.hold(most, held);
+  moved(conn, bytes);
+  adjustReceiveSpace(conn);
+  conn.account();
+  dataRead(conn, bytes);
+  return bytes;
 }
 
 /** Why there is nothing to read. */

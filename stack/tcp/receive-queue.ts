@@ -1,4 +1,5 @@
 import type { Packet } from '../../device/memory/packet.ts';
+import type { HeldBytes } from '../socket/held-bytes.ts';
 import { copyPayload, footprint, trimFront } from './payload.ts';
 
 /**
@@ -93,6 +94,21 @@ export class ReceiveQueue {
       }
     }
     return copied;
+  }
+
+  /**
+   * Lets `held` hold the first bytes that lie together, `most` at most, and takes them off the front; how many. There are some, and
+   * nothing is held by it yet.
+   */
+  hold(most: number, held: HeldBytes): number {
+    const packet = this.#ring[this.#head]!;
+    const linear = packet.end - packet.start;
+    const bytes = Math.min(most, linear > 0 ? linear : packet.payloadLength);
+    held.hold(packet, linear > 0 ? packet.start : packet.payload, bytes);
+    packet.retain();
+    if (bytes === packet.length) this.#drop(packet, bytes);
+    else this.#trim(packet, bytes);
+    return bytes;
   }
 
   /** Releases everything. */

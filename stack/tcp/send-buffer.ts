@@ -59,6 +59,18 @@ export class SendBuffer {
   }
 
   /**
+   * Appends `length` bytes that lie from `offset` on in a page that an application has filled; they are not copied. It refers to
+   * the page until they are acknowledged.
+   */
+  adopt(seq: number, offset: number, length: number, page: number): void {
+    const last = (this.#head + this.#count - 1) & (this.#seq.length - 1);
+    if (this.#count > 0 && this.#page[last] === page && this.#offset[last]! + this.#length[last]! === offset)
+      this.#length[last]! += length;
+    else this.#push(seq, offset, length, page);
+    this.bytes += length;
+  }
+
+  /**
    * Says that a segment begins which will have `bytes`: many of them begin on a page of their own rather than lie on two, which
    * would take two packets.
    */

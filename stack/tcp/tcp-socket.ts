@@ -20,6 +20,7 @@ import {
 } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
 import { receiveError } from '../socket/error-queue.ts';
+import type { HeldBytes } from '../socket/held-bytes.ts';
 import { iovLength } from '../socket/iov.ts';
 import { type Message, putControlInt } from '../socket/message.ts';
 import { stampsFor } from '../socket/send-parameters.ts';
@@ -31,7 +32,7 @@ import { PACING_UNLIMITED, RCV_SHUTDOWN, SEND_SHUTDOWN } from './constants.ts';
 import { socketToConnection } from './endpoint-fields.ts';
 import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { limitPacingRate } from './pacing.ts';
-import { inqHint, read, readableBytes } from './read.ts';
+import { inqHint, read, readableBytes, readHeld } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
 import { FIN_UNDER_WAY, OPENING, stateIn } from './states.ts';
@@ -136,6 +137,18 @@ export class TcpSocket extends TcpEndpoint {
     if (result >= 0 && tcb.recvmsgInq !== 0) putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
+  }
+
+  override sendPage(message: Message): number {
+    return this.send(message, 0);
+  }
+
+  override receiveHeld(held: HeldBytes): number {
+    if (this.listener !== null) return -ENOTCONN;
+    this.settle();
+    const { connection } = this;
+    if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
+    return readHeld(connection, held, this.oobInline !== 0);
   }
 
   /** Linux: `tcp_splice_read`: it stops before the urgent byte, and says there that nothing came. */

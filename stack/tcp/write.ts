@@ -83,7 +83,7 @@ function copyIn(conn: Connection, message: Message, total: number, flags: number
     let segment = conn.writeQueue.tail;
     if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) {
       segment = newSegment(conn);
-      conn.sendBuffer.begin(Math.min(goal, total - copied));
+      if (message.page < 0) conn.sendBuffer.begin(Math.min(goal, total - copied));
     } else if (lends && !takesLent(conn, segment)) {
       markPush(tcb, segment);
       segment = newSegment(conn);
@@ -92,7 +92,14 @@ function copyIn(conn: Connection, message: Message, total: number, flags: number
     let bytes = 0;
     if (segment !== null) {
       const room = Math.min(goal - segmentBytes(segment), source.length - offset);
-      bytes = appendTo(conn, segment, source, offset, lends ? lentRoom(segment, offset, room) : room);
+      bytes = appendTo(
+        conn,
+        segment,
+        source,
+        offset,
+        lends ? lentRoom(segment, offset, room) : room,
+        message.page,
+      );
       if (lends && bytes > 0) countFragments(segment, offset, bytes, last === segment);
     }
     if (bytes === 0) {
@@ -138,16 +145,21 @@ function newSegment(conn: Connection): Segment | null {
   return segment;
 }
 
-/** Copies into a segment; bytes taken, 0 when no page is free. A segment that stays empty is taken away. */
+/**
+ * Copies into a segment, or adds bytes that lie in `page`; bytes taken, 0 when no page is free. A segment that stays empty is
+ * taken away.
+ */
 function appendTo(
   conn: Connection,
   segment: Segment,
   source: Uint8Array,
   from: number,
   most: number,
+  page: number,
 ): number {
-  const { tcb } = conn;
-  const bytes = conn.sendBuffer.append(tcb.writeSeq, source, from, most);
+  const { tcb, sendBuffer } = conn;
+  if (page >= 0) sendBuffer.adopt(tcb.writeSeq, source.byteOffset + from, most, page);
+  const bytes = page >= 0 ? most : sendBuffer.append(tcb.writeSeq, source, from, most);
   if (bytes === 0) {
     if (segmentBytes(segment) === 0) {
       conn.writeQueue.remove(segment);
