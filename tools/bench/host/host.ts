@@ -1,6 +1,7 @@
 // The stack on a TAP with the peer program's services, in a process of its own: host.js tap=NAME address=A.B.C.D/N [word ...]
 //
 //   plain   frames of 1514 bytes without virtio header
+//   zerocopy  bulk services without a copy
 //   busy    polls the TAP without ever sleeping
 //
 // Says `ready`; answers the questions of questions.ts on stdin, and ends with it.
@@ -9,7 +10,7 @@ import { Machine } from '../../../device/machine.ts';
 import { createStack } from '../../../stack/stack.ts';
 import { Counter, Flood } from './datagrams.ts';
 import { answerQuestions } from './questions.ts';
-import { Chargen, Discard, Echo, listen } from './services.ts';
+import { Chargen, Discard, Echo, HeldDiscard, LentChargen, listen } from './services.ts';
 
 const DISCARD = 5001;
 const CHARGEN = 5002;
@@ -25,8 +26,9 @@ const tap = options.get('tap') ?? 'tap0';
 const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), busyPoll });
 stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
 const { sockets } = stack;
-listen(sockets, DISCARD, (fd) => void new Discard(sockets, fd));
-listen(sockets, CHARGEN, (fd) => void new Chargen(sockets, fd));
+const [Sink, Source] = options.has('zerocopy') ? [HeldDiscard, LentChargen] : [Discard, Chargen];
+listen(sockets, DISCARD, (fd) => void new Sink(sockets, fd));
+listen(sockets, CHARGEN, (fd) => void new Source(sockets, fd));
 listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
 
 new Counter(sockets, COUNT);
