@@ -40,6 +40,7 @@ export { createWire, type Wire, type WireEnd, type WireOptions, type WireSide } 
 export { LINUX_COMPAT, type LinuxCompat, Machine, type MachineOptions } from './machine.ts';
 export { checksum, checksumAdjust, fold, sumBytes } from './memory/checksum.ts';
 export * from './memory/packet.ts';
+export type { PacketOwner } from './memory/packet-owner.ts';
 export { HEADROOM, LARGE_SLOT, PacketPool, type PoolOptions, SMALL_SLOT, sharedPool } from './memory/pool.ts';
 export { PacketQueue } from './memory/queue.ts';
 export * from './netdevice/admin.ts';

@@ -1,8 +1,9 @@
 /**
  * Work that waits for the end of the batch or tick in which it was asked for (Linux: softirq and work queues).
  *
- * Made once by its owner; scheduling it again before it ran is no second run. Stage `WORK` runs first, in order of
- * scheduling, together with all the work that it schedules itself; `FLUSH` (transmit rings) runs when no `WORK` is left.
+ * Made once by its owner; scheduling it again before it ran is no second run. Stage `INPUT` (what was held of a batch goes up)
+ * runs first; then `WORK`, in order of scheduling, together with all the work that it schedules itself; `FLUSH` (transmit
+ * rings) when no `WORK` is left.
  */
 export class Work {
   readonly run: () => void;
@@ -15,9 +16,10 @@ export class Work {
   }
 }
 
-export const WORK = 0;
-export const FLUSH = 1;
-export type Stage = typeof WORK | typeof FLUSH;
+export const INPUT = 0;
+export const WORK = 1;
+export const FLUSH = 2;
+export type Stage = typeof INPUT | typeof WORK | typeof FLUSH;
 
 /** First in, first out; its ring grows when it must and never shrinks, so that a steady state allocates nothing. */
 class WorkRing {
@@ -56,24 +58,26 @@ class WorkRing {
 
 /** What is deferred; bounded, since each piece of work is queued at most once. */
 export class DeferredQueue {
+  readonly #input: WorkRing = new WorkRing();
   readonly #work: WorkRing = new WorkRing();
   readonly #flush: WorkRing = new WorkRing();
 
   get empty(): boolean {
-    return this.#work.empty && this.#flush.empty;
+    return this.#input.empty && this.#work.empty && this.#flush.empty;
   }
 
   push(work: Work): void {
     if (work.scheduled) return;
     work.scheduled = true;
     if (work.stage === WORK) this.#work.push(work);
+    else if (work.stage === INPUT) this.#input.push(work);
     else this.#flush.push(work);
   }
 
   /** Runs up to `budget` pieces of work; returns whether everything was done. */
   run(budget: number): boolean {
     for (let left = budget; left > 0; left--) {
-      const work = this.#work.shift() ?? this.#flush.shift();
+      const work = this.#input.shift() ?? this.#work.shift() ?? this.#flush.shift();
       if (work === null) return true;
       work.scheduled = false;
       work.run();

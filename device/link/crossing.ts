@@ -1,4 +1,5 @@
 import { PACKET_HOST, type Packet } from '../memory/packet.ts';
+import { orphan } from '../memory/packet-owner.ts';
 import type { PacketPool } from '../memory/pool.ts';
 
 /**
@@ -11,7 +12,10 @@ import type { PacketPool } from '../memory/pool.ts';
  * of the original is given up. Null when no slot is free; the original is then still the caller's, to be dropped and counted.
  */
 export function takeOver(pool: PacketPool, packet: Packet): Packet | null {
-  if (packet.references === 1 && packet.pool === pool) return packet;
+  if (packet.references === 1 && packet.pool === pool) {
+    orphan(packet);
+    return packet;
+  }
   const copy = pool.copy(packet);
   if (copy !== null) packet.release();
   return copy;

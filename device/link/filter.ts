@@ -70,6 +70,9 @@ export abstract class LinkFilter implements Link, LinkPort {
   get features(): number {
     return this.inner.features;
   }
+  get featuresOff(): number {
+    return this.inner.featuresOff ?? 0;
+  }
 
   bind(port: LinkPort): void {
     this.port = port;

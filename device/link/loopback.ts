@@ -3,6 +3,7 @@ import { MAC_ZERO, type MacAddress } from '../frame/mac.ts';
 import type { Machine } from '../machine.ts';
 import type { Packet } from '../memory/packet.ts';
 import {
+  NETIF_F_GRO,
   NETIF_F_GSO_UDP_L4,
   NETIF_F_HIGHDMA,
   NETIF_F_HW_CSUM,
@@ -37,6 +38,8 @@ export class LoopbackLink implements Link {
     NETIF_F_TSO_ECN |
     NETIF_F_TSO6 |
     NETIF_F_GSO_UDP_L4;
+  /** Linux shows it as on, and has no use for it there. */
+  readonly featuresOff: number = NETIF_F_GRO;
   readonly machine: Machine;
   port!: LinkPort;
   opened = false;

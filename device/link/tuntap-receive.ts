@@ -1,4 +1,4 @@
-import { dropReason } from '../drop.ts';
+import { DROP_POOL_EXHAUSTED, dropReason } from '../drop.ts';
 import type { Packet } from '../memory/packet.ts';
 import { copyBytes, HEADROOM, LARGE_SLOT, type PacketPool, SMALL_SLOT } from '../memory/pool.ts';
 import { RING_FIRST, RING_STATUS, RX_WORDS, type TapQueue } from '../native.ts';
@@ -111,6 +111,11 @@ export class ReceiveRing {
     }
     const header = slot.start - headerBytes;
     const packet = this.#takeFrame(index, slot, length);
+    if (packet === null) {
+      port.statistics.rxDropped++;
+      port.drop(slot.retain(), DROP_POOL_EXHAUSTED);
+      return;
+    }
     const wrong = headerBytes > 0 ? readVnetHeader(packet, this.#pool.view, header) : VNET_OK;
     if (wrong !== VNET_OK) {
       port.statistics.rxErrors++;
@@ -118,18 +123,21 @@ export class ReceiveRing {
       port.drop(packet, wrong);
       return;
     }
-    port.receive(packet);
+    if (port.groReceive === undefined) port.receive(packet);
+    else port.groReceive(packet);
   }
 
-  /** The frame as a packet: its slot, or a copy in a small one, with the large slot left posted. */
-  #takeFrame(index: number, slot: Packet, length: number): Packet {
+  /**
+   * The frame as a packet: its slot, or a copy in a small one, with the large slot left posted. Null when the small slots are out and no
+   * more than half of the large ones is free: a flood of small frames that nobody takes must not get at those.
+   */
+  #takeFrame(index: number, slot: Packet, length: number): Packet | null {
     if (this.#large && length <= COPYBREAK) {
-      const small = this.#pool.alloc(length);
-      if (small !== null) {
-        const { u8 } = this.#pool;
-        copyBytes(u8, slot.start, u8, small.put(length), length);
-        return small;
-      }
+      const pool = this.#pool;
+      const scarce = pool.smallFree === 0 && pool.largeFree <= pool.largeSlots >>> 1;
+      const small = scarce ? null : pool.alloc(length);
+      if (small !== null) copyBytes(pool.u8, slot.start, pool.u8, small.put(length), length);
+      return small;
     }
     this.#slots[index] = null;
     slot.put(length);

@@ -12,6 +12,7 @@ import { VLAN_HLEN } from '../frame/vlan.ts';
 import type { Machine } from '../machine.ts';
 import type { Packet } from '../memory/packet.ts';
 import {
+  NETIF_F_GRO,
   NETIF_F_GSO_UDP_L4,
   NETIF_F_HIGHDMA,
   NETIF_F_HW_CSUM,
@@ -77,6 +78,7 @@ export class VethLink implements Link {
   readonly carrier: boolean = false;
   readonly receiveQueueFrames: number;
   readonly features: number = FEATURES;
+  readonly featuresOff: number = NETIF_F_GRO;
   readonly machine: Machine;
   port!: LinkPort;
   /** The other end; null when it is closed. */

@@ -57,7 +57,12 @@ export const VIRTIO_NET_HDR_F_DATA_VALID = 2;
 
 /** Byte of the TCP header whose high nibble is its length in words (RFC 9293 section 3.1). */
 const TCP_DATA_OFFSET = 12;
+const TCP_HLEN = 20;
+const TCP_CHECKSUM = 16;
 const UDP_HLEN = 8;
+const UDP_CHECKSUM = 6;
+/** A size that has another meaning inside of Linux, which refuses it here. */
+const GSO_BY_FRAGS = 0xffff;
 
 /** Writes the `size` bytes of header at `at`, for the frame of `packet` that begins at `frame` (Linux: `virtio_net_hdr_from_skb`). */
 export function writeVnetHeader(packet: Packet, at: number, size: number, frame: number): void {
@@ -96,11 +101,16 @@ export function readVnetHeader(packet: Packet, view: DataView, at: number): numb
   if (view.getUint16(at + HEADER_LENGTH, true) > length) return DROP_VNET_HEADER_LENGTH;
   if (gsoType !== GSO_NONE) {
     if (!isNegotiated(gsoType)) return DROP_VNET_GSO_TYPE;
-    if (gsoSize === 0) return DROP_VNET_GSO_SIZE;
-    // A super-segment always comes with a checksum to fill in.
-    if (!partial) return DROP_VNET_CHECKSUM;
-    packet.gsoType = gsoType;
-    packet.gsoSize = gsoSize;
+    if (gsoSize === 0 || gsoSize === GSO_BY_FRAGS) return DROP_VNET_GSO_SIZE;
+    const isUdp = gsoType === GSO_UDP_L4;
+    // A super-segment always comes with a checksum to fill in, at the place that its protocol has for it.
+    if (!partial || checksumOffset !== (isUdp ? UDP_CHECKSUM : TCP_CHECKSUM)) return DROP_VNET_CHECKSUM;
+    if (checksumStart + (isUdp ? UDP_HLEN : TCP_HLEN) > length) return DROP_VNET_HEADER_LENGTH;
+    // As in Linux one that would be one segment is none.
+    if (length - checksumStart - (isUdp ? 0 : TCP_HLEN) > gsoSize) {
+      packet.gsoType = gsoType;
+      packet.gsoSize = gsoSize;
+    }
   }
   if (partial) {
     packet.checksum = CHECKSUM_PARTIAL;

@@ -1,3 +1,4 @@
+import type { PacketOwner } from './packet-owner.ts';
 import type { PacketPool } from './pool.ts';
 
 /**
@@ -26,6 +27,8 @@ export class Packet {
   generation = 0;
   /** Send page that the gathered payload holds a reference on, -1: none. */
   payloadPage = -1;
+  /** Who hears of its end and of its way out, null: nobody. */
+  owner: PacketOwner | null = null;
 
   /** First byte of the slot. */
   readonly base: number;
@@ -71,6 +74,13 @@ export class Packet {
   payload = 0;
   /** Bytes of gathered payload; 0: all of the packet lies between `start` and `end`. */
   payloadLength = 0;
+
+  /** What it counts against its owner's send buffer, in bytes. */
+  charge = 0;
+  /** Moments that its owner is told of, `STAMP_*`, and the number that tells him of which packet. */
+  stamps = 0;
+  stampKey = 0;
+
   constructor(pool: PacketPool, slot: number, base: number, limit: number) {
     this.pool = pool;
     this.slot = slot;

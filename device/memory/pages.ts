@@ -1,3 +1,5 @@
+import type { PoolBuffer } from './pool-buffer.ts';
+
 /**
  * Send pages: parts of the region that hold an application's bytes from the moment they are copied in until the last packet
  * that points at them is gone. A page is counted: its socket holds one reference, each packet in flight another.
@@ -13,6 +15,8 @@ export class PagePool {
   readonly #references: Int32Array;
   readonly #free: Int32Array;
   #left: number;
+  /** Buffers of applications, by page, that hear when only they refer to it. */
+  readonly #watchers: (PoolBuffer | null)[];
 
   /** `base`: offset of the first page in the region. */
   constructor(base: number, count: number) {
@@ -21,6 +25,7 @@ export class PagePool {
     this.#references = new Int32Array(count);
     this.#free = new Int32Array(count);
     this.#left = count;
+    this.#watchers = new Array<PoolBuffer | null>(count).fill(null);
     for (let page = 0; page < count; page++) this.#free[count - 1 - page] = page;
   }
 
@@ -50,6 +55,17 @@ export class PagePool {
     if (!(references >= 0)) throw new Error(`send page ${page} released twice`);
     this.#references[page] = references;
     if (references === 0) this.#free[this.#left++] = page;
+    else if (references === 1) this.#watchers[page]?.onIdle?.();
+  }
+
+  /** How many refer to a page. */
+  references(page: number): number {
+    return this.#references[page]!;
+  }
+
+  /** Says who hears when one reference to `page` is left. */
+  watch(page: number, watcher: PoolBuffer | null): void {
+    this.#watchers[page] = watcher;
   }
 
   get free(): number {

@@ -1,6 +1,8 @@
 import { type SumKernel, simdKernel } from './checksum-simd.ts';
 import { Packet } from './packet.ts';
+import { orphan } from './packet-owner.ts';
 import { PagePool } from './pages.ts';
+import { PoolBuffer } from './pool-buffer.ts';
 
 /** Bytes of a small slot: a frame of up to 1518 bytes with its headroom. */
 export const SMALL_SLOT = 2048;
@@ -132,12 +134,12 @@ export class PacketPool {
 
   /**
    * A copy of `packet` in a slot of this pool, with the same metadata, the headers that were pulled off (from `link` on) and
-   * all payload linear; null when none is free.
+   * all payload linear; null when none is free. `room`: bytes that the slot must have behind the headroom, if that is more.
    */
-  copy(packet: Packet): Packet | null {
+  copy(packet: Packet, room = 0): Packet | null {
     const from = Math.min(packet.link, packet.start);
     const linear = packet.end - from;
-    const copy = this.alloc(linear + packet.payloadLength);
+    const copy = this.alloc(Math.max(linear + packet.payloadLength, room));
     if (copy === null) return null;
     const source = packet.pool.u8;
     const at = copy.put(linear + packet.payloadLength);
@@ -174,6 +176,12 @@ export class PacketPool {
     return copy;
   }
 
+  /** A page for an application to fill and send; null when none is free. */
+  lend(): PoolBuffer | null {
+    const page = this.pages.alloc();
+    return page < 0 ? null : new PoolBuffer(this.pages, page, this.u8);
+  }
+
   /** The live packet that `handle` names. Throws when it was released since. */
   resolve(handle: number): Packet {
     const packet = this.#packets[handle % this.slots]!;
@@ -203,6 +211,7 @@ export class PacketPool {
   free(packet: Packet): void {
     if (packet.references !== 1) throw new Error('packet released twice');
     if (packet.payloadPage >= 0) this.pages.release(packet.payloadPage);
+    if (packet.owner !== null) orphan(packet);
     packet.references = 0;
     packet.generation++;
     this.inUse--;
@@ -227,10 +236,12 @@ export class PacketPool {
     packet.vlanTci = -1;
     packet.priority = 0;
     packet.mark = 0;
+    packet.timestamp = 0;
     packet.gsoSize = 0;
     packet.checksum = 0;
     packet.payloadLength = 0;
     packet.payloadPage = -1;
+    packet.stamps = 0;
     this.allocated++;
     if (++this.inUse > this.highWater) this.highWater = this.inUse;
     return packet;

@@ -57,6 +57,11 @@ export class PacketQueue {
     return this.#length === 0 ? null : this.#ring[this.#head]!;
   }
 
+  /** The packet behind `index` others, which stays queued; null when there are no more. */
+  at(index: number): Packet | null {
+    return index < this.#length ? this.#ring[(this.#head + index) & (this.#ring.length - 1)]! : null;
+  }
+
   /** Releases everything; returns how many packets that were. */
   purge(): number {
     const count = this.#length;

@@ -30,6 +30,8 @@ export interface Link {
   readonly receiveQueueFrames: number;
   /** Offloads that the driver can do (`NETIF_F_*`), all of which a user may toggle. */
   readonly features: number;
+  /** Work of the core itself (`SOFT_FEATURES`) that is off until a user wants it; absent: none (Linux: `veth_disable_gro`). */
+  readonly featuresOff?: number;
 
   /** Gives the link its user. Called once, before anything else. */
   bind(port: LinkPort): void;
@@ -75,6 +77,11 @@ export interface LinkPort {
   readonly statistics: LinkStatistics;
   /** Takes a received frame and handles it now (Linux: `netif_receive_skb`). For drivers that run a batch of their own. */
   receive(packet: Packet): void;
+  /**
+   * The same for a frame that may be held until the batch ends, to be merged with what follows (Linux: `napi_gro_receive`). Absent:
+   * this port merges nothing.
+   */
+  groReceive?(packet: Packet): void;
   /** Takes a received frame and handles it in deferred work (Linux: `netif_rx`). For links fed by another device's transmit. */
   enqueue(packet: Packet): void;
   /** Releases a packet that the driver could not receive or send, and counts it under `reason` of `device/drop.ts`. */

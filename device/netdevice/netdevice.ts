@@ -27,9 +27,11 @@ import {
   PACKET_OTHERHOST,
   type Packet,
 } from '../memory/packet.ts';
+import { STAMP_QUEUED, STAMP_SENT, stampPacket } from '../memory/packet-owner.ts';
 import { PacketQueue } from '../memory/queue.ts';
 import { carrierOff, carrierOn } from './carrier.ts';
 import { Discipline, QDISC_NOOP, QDISC_NOQUEUE } from './discipline.ts';
+import { NETIF_F_GRO } from './features.ts';
 import {
   ARPHRD_ETHER,
   ARPHRD_LOOPBACK,
@@ -48,6 +50,7 @@ import {
   NET_XMIT_SUCCESS,
   NETDEV_TX_OK,
 } from './flags.ts';
+import { Gro, type Merger } from './gro.ts';
 import type { Link, LinkPort } from './link.ts';
 import type { Netns } from './netns.ts';
 import { IF_OPER_UNKNOWN, IF_OPER_UP } from './operstate.ts';
@@ -152,6 +155,7 @@ export class NetDevice implements LinkPort, Sender {
    */
   receiveHandler: ((packet: Packet, dev: NetDevice) => boolean) | null = null;
 
+  readonly #gro: Gro;
   readonly #backlog: PacketQueue;
   readonly #backlogWork: Work;
   readonly #flushWork: Work;
@@ -180,6 +184,7 @@ export class NetDevice implements LinkPort, Sender {
     this.features = link.features;
     this.discipline = new Discipline(this.txQueueLen);
     this.room = new TransmitRoom(this.discipline, link, ns.machine);
+    this.#gro = new Gro(ns.machine.clock, (packet) => this.#handUp(packet));
     this.#backlog = new PacketQueue(ns.machine.maxBacklog);
     this.#backlogWork = new Work(() => this.#processBacklog());
     this.#flushWork = new Work(() => this.#flush(), FLUSH);
@@ -230,6 +235,7 @@ export class NetDevice implements LinkPort, Sender {
    * code: a packet that is not sent is counted and released.
    */
   transmit(packet: Packet): number {
+    if (packet.stamps !== 0) stampPacket(packet, STAMP_QUEUED);
     return (packet.gsoSize | packet.checksum | packet.payloadLength) === 0
       ? this.#send(packet)
       : sendFitted(this, packet, this.#sendFit);
@@ -281,17 +287,29 @@ export class NetDevice implements LinkPort, Sender {
   }
 
   receive(packet: Packet): void {
+    if (this.#arrive(packet)) this.#handUp(packet);
+  }
+
+  groReceive(packet: Packet): void {
+    if (!this.#arrive(packet)) return;
+    const merger = (this.features & NETIF_F_GRO) === 0 ? null : this.#mergerOf(packet);
+    if (merger === null) this.#gro.pass(packet);
+    else this.#gro.receive(packet, merger);
+  }
+
+  /** Counts a frame and reads its link header; false: it was dropped. */
+  #arrive(packet: Packet): boolean {
     if (!this.running) {
       this.statistics.rxDropped++;
       this.drop(packet, DROP_DEVICE_NOT_RUNNING);
-      return;
+      return false;
     }
     const statistics = this.statistics;
     if (packet.end - packet.start < this.hardHeaderLength) {
       statistics.rxErrors++;
       statistics.rxLengthErrors++;
       this.drop(packet, DROP_FRAME_TOO_SHORT);
-      return;
+      return false;
     }
     statistics.rxPackets++;
     statistics.rxBytes += packet.length;
@@ -301,9 +319,19 @@ export class NetDevice implements LinkPort, Sender {
     if (this.hardHeaderLength === 0) this.#typeRaw(packet);
     else this.#typeEthernet(packet);
     if (packet.packetType === PACKET_MULTICAST) statistics.multicast++;
+    return true;
+  }
+
+  /** Shows a packet to whoever looks, and gives it to its protocol (Linux: `__netif_receive_skb_core`). */
+  #handUp(packet: Packet): void {
     this.ns.tap(packet, this, false);
     if (this.receiveHandler?.(packet, this)) return;
     this.ns.deliver(packet, this);
+  }
+
+  #mergerOf(packet: Packet): Merger | null {
+    const choose = this.ns.mergers.get(packet.protocol);
+    return choose === undefined ? null : choose(packet);
   }
 
   enqueue(packet: Packet): void {
@@ -392,17 +420,22 @@ export class NetDevice implements LinkPort, Sender {
     this.room.shortened();
   }
 
-  /** Releases frames that wait in the backlog: they came from before the device stopped. */
+  /** Releases frames that wait in the backlog or to be merged: they came from before the device stopped. */
   purgeBacklog(): void {
-    for (let packet = this.#backlog.shift(); packet !== null; packet = this.#backlog.shift()) {
-      this.statistics.rxDropped++;
-      this.drop(packet, DROP_DEVICE_NOT_RUNNING);
-    }
+    for (let packet = this.#backlog.shift(); packet !== null; packet = this.#backlog.shift())
+      this.#dropStale(packet);
+    this.#gro.purge((packet) => this.#dropStale(packet));
+  }
+
+  #dropStale(packet: Packet): void {
+    this.statistics.rxDropped++;
+    this.drop(packet, DROP_DEVICE_NOT_RUNNING);
   }
 
   #hardStart(packet: Packet): boolean {
     this.ns.tap(packet, this, true);
     const bytes = packet.length;
+    if (packet.stamps !== 0) stampPacket(packet, STAMP_SENT);
     if (this.link.startXmit(packet) !== NETDEV_TX_OK) return false;
     this.statistics.txPackets++;
     this.statistics.txBytes += bytes;
@@ -421,7 +454,7 @@ export class NetDevice implements LinkPort, Sender {
     for (let left = this.#backlog.length; left > 0; left--) {
       const packet = this.#backlog.shift();
       if (packet === null) return;
-      this.receive(packet);
+      this.groReceive(packet);
     }
   }
 

@@ -10,6 +10,7 @@ import { VLAN_HLEN, VLAN_ID_MASK, VLAN_TCI, VLAN_TYPE } from '../frame/vlan.ts';
 import type { Machine } from '../machine.ts';
 import { PACKET_OTHERHOST, type Packet } from '../memory/packet.ts';
 import type { Entropy } from '../random.ts';
+import type { MergerChoice } from './gro.ts';
 import type { NetdevInfo } from './netdev-info.ts';
 import type { NetDevice } from './netdevice.ts';
 import { NotifierChain } from './notifier.ts';
@@ -43,6 +44,9 @@ export class Netns {
   lastIfindex = 0;
   /** How many users want packets stamped with their time of arrival (Linux: `net_enable_timestamp`). */
   timestamps = 0;
+
+  /** Who merges received packets of an EtherType (Linux: `dev_add_offload`). */
+  readonly mergers: Map<number, MergerChoice> = new Map();
 
   readonly #handlers: { protocol: number; handler: ProtocolHandler }[][] = Array.from(
     { length: BUCKETS },

@@ -57,7 +57,7 @@ export function registerDevice(dev: NetDevice): number {
     }
     dev.ifindex = ifindex;
     dev.hwFeatures |= SOFT_FEATURES | SOFT_FEATURES_OFF;
-    dev.features |= SOFT_FEATURES;
+    dev.features |= SOFT_FEATURES & ~(dev.link.featuresOff ?? 0);
     dev.wantedFeatures = dev.features & dev.hwFeatures;
     dev.features = fixFeatures(dev.features);
     const refused = askNetdev(NETDEV_POST_INIT, dev);

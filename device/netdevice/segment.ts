@@ -8,6 +8,7 @@ import {
   GSO_UDP_L4,
   type Packet,
 } from '../memory/packet.ts';
+import { moveOwner } from '../memory/packet-owner.ts';
 import { copyBytes } from '../memory/pool.ts';
 import {
   ANY_CSUM,
@@ -83,6 +84,7 @@ export function sendFitted(sender: Sender, packet: Packet, send: (packet: Packet
   if (gathered || (open && packet.references > 1)) {
     const copy = packet.pool.copy(packet);
     if (copy === null) return refuse(sender, packet, DROP_POOL_EXHAUSTED);
+    moveOwner(packet, copy);
     packet.release();
     own = copy;
   }
@@ -112,7 +114,9 @@ export function sendSegments(
     const part = Math.min(size, bytes - offset);
     const segment = cut(packet, headers, offset, part, (features & NETIF_F_SG) !== 0);
     if (segment === null) return refuse(sender, packet, DROP_POOL_EXHAUSTED);
-    segmenter.finish(segment, index, offset, offset + part === bytes);
+    const last = offset + part === bytes;
+    segmenter.finish(segment, index, offset, last);
+    if (last) moveOwner(packet, segment);
     if (segment.checksum === CHECKSUM_PARTIAL && (features & ANY_CSUM) === 0) completeChecksum(segment);
     const sent = send(segment);
     if (sent !== NET_XMIT_SUCCESS) result = sent;

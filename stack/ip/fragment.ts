@@ -2,6 +2,7 @@ import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import { EINVAL, EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
 import { checksumIsInside, completeChecksum } from '../../device/memory/complete-checksum.ts';
 import { CHECKSUM_PARTIAL, GSO_ECN, type Packet } from '../../device/memory/packet.ts';
+import { moveOwner } from '../../device/memory/packet-owner.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
 import { DROP_CHECKSUM_OUTSIDE, sendSegments } from '../../device/netdevice/segment.ts';
 import { MIB } from '../counters.ts';
@@ -88,6 +89,7 @@ export function sendFragments(
     fragment.priority = packet.priority;
     fragment.mark = packet.mark;
     fragment.ifindex = packet.ifindex;
+    if (done === 0) moveOwner(packet, fragment);
     mib.add(MIB.IpFragCreates);
     context.ip.output.finish(fragment, path, destination);
     if (last) break;

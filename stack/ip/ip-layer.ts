@@ -4,6 +4,7 @@ import type { IpSeam, SendOptions } from '../inet.ts';
 import { ICMP_DEST_UNREACH, ICMP_HOST_UNREACH } from '../wire/icmp.ts';
 import { IP_HLEN, ipv4HeaderLength, isIpv4Header } from '../wire/ipv4.ts';
 import type { IpContext } from './context.ts';
+import { Ipv4Gro } from './gro.ts';
 import { IpInput } from './input.ts';
 import { IpOptions, OPTIONS_OK } from './options.ts';
 import { IpOutput } from './output.ts';
@@ -15,6 +16,7 @@ import { addSegmenters } from './segmentation.ts';
 /** IPv4, put together: what protocols above and ARP use. */
 export class IpLayer implements IpSeam {
   readonly protocols: ProtocolRegistry = new ProtocolRegistry();
+  readonly gro: Ipv4Gro;
   readonly peers: PeerTable = new PeerTable();
   readonly input: IpInput;
   readonly output: IpOutput;
@@ -24,6 +26,7 @@ export class IpLayer implements IpSeam {
 
   constructor(context: IpContext) {
     this.#context = context;
+    this.gro = new Ipv4Gro(context.ns);
     this.input = new IpInput(context);
     this.output = new IpOutput(context);
     this.reassembly = new Reassembly(context);

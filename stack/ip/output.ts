@@ -279,6 +279,15 @@ export class IpOutput {
     return options.compile(data, 0, bytes.length, this.#optionsContext) === OPTIONS_OK ? 0 : -EINVAL;
   }
 
+  /** Options that datagrams are to be sent with, read and checked; null: they are none (Linux: `ip_options_get`). */
+  compile(bytes: Uint8Array): IpOptions | null {
+    const options = new IpOptions();
+    if (bytes.length > IP_OPTIONS_MAX || (bytes.length & 3) !== 0) return null;
+    options.data.set(bytes);
+    const read = options.compile(options.data, 0, bytes.length, this.#optionsContext);
+    return read === OPTIONS_OK ? options : null;
+  }
+
   #refuse(packet: Packet, reason: number, errno: number): number {
     this.#context.ns.drop(packet, reason, null);
     return errno;

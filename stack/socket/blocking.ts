@@ -1,11 +1,13 @@
 import { Work } from '../../device/clock/deferred.ts';
 import { Timer } from '../../device/clock/timer.ts';
-import { EAGAIN, EBADF, EINPROGRESS, EINTR } from '../../device/errno.ts';
+import { EAGAIN, EALREADY, EBADF, EINPROGRESS, EINTR } from '../../device/errno.ts';
 import {
   MSG_DONTWAIT,
   MSG_ERRQUEUE,
+  MSG_FASTOPEN,
   MSG_PEEK,
   MSG_WAITALL,
+  O_NONBLOCK,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -21,6 +23,7 @@ import type { SocketLayer } from './layer.ts';
 import type { Message } from './message.ts';
 import type { PollEntry } from './poll.ts';
 import type { Socket } from './socket.ts';
+import { type FileOffset, SPLICE_F_NONBLOCK } from './splice.ts';
 import { Waiter } from './wait-queue.ts';
 
 /** Hears the result of a call that waited. */
@@ -170,24 +173,45 @@ export class BlockingCalls {
 
   /** A stream's bytes are all sent, unless something comes between: then the result is how many were. */
   sendmsg(fd: number, message: Message, flags: number, done: CallDone): BlockedCall | null {
-    const first = this.#layer.sendmsg(fd, message, flags);
     const socket = this.#layer.lookup(fd);
-    if (typeof socket === 'number' || waitsNot(socket, flags)) return finished(done, first);
+    if (typeof socket === 'number') return finished(done, socket);
+    message.waits = !waitsNot(socket, flags);
+    message.resumed = false;
+    const first = this.#layer.sendmsg(fd, message, flags);
+    if (!message.waits) return finished(done, first);
     const all = iovLength(message.iov);
     const stream = socket.type === SOCK_STREAM;
-    if (first !== -EAGAIN && (first < 0 || !stream || first >= all)) return finished(done, first);
+    // With Fast Open the connection must stand, whether or not all rode on the SYN.
+    let opening = socket.connecting && (first === -EINPROGRESS || first === -EALREADY || first > 0);
+    if (!opening && first !== -EAGAIN && (first < 0 || !stream || first >= all)) return finished(done, first);
     let sent = Math.max(0, first);
     const { iov } = message;
+    const pending = sent < all ? 1 : 0;
+    socket.waitingWriters += pending;
     return this.#wait(
       socket,
       WRITABLE,
       socket.sendTimeoutMs,
-      done,
-      () => (sent > 0 ? sent : -EAGAIN),
+      (result) => {
+        socket.waitingWriters -= pending;
+        if (sent < all) socket.sendGivenUp();
+        done(result);
+      },
+      () => {
+        if (sent > 0) return sent;
+        return opening ? -EINPROGRESS : -EAGAIN;
+      },
       () => {
         if (socket.closed) return sent > 0 ? sent : -EBADF;
+        if (opening) {
+          const outcome = socket.connectResult();
+          if (outcome < 0) return outcome === -EINPROGRESS ? undefined : outcome;
+          opening = false;
+          if (sent >= all) return sent;
+        }
         message.iov = after(iov, sent);
-        const outcome = socket.send(message, flags);
+        message.resumed = stream;
+        const outcome = socket.send(message, flags & ~MSG_FASTOPEN);
         message.iov = iov;
         if (outcome === -EAGAIN) return undefined;
         if (outcome < 0) return sent > 0 ? sent : outcome;
@@ -225,6 +249,55 @@ export class BlockingCalls {
         return got >= wanted || !fills ? got : undefined;
       },
     );
+  }
+
+  /** Waits until something can be moved: for what it comes from, or for room where it goes. */
+  splice(from: number, to: number, length: number, flags: number, done: CallDone): BlockedCall | null {
+    const layer = this.#layer;
+    const source = layer.files.get(from);
+    const target = layer.files.get(to);
+    const first = layer.splice(from, to, length, flags);
+    const waits = source !== null && target !== null && (flags & SPLICE_F_NONBLOCK) === 0;
+    if (first !== -EAGAIN || !waits || isNonblocking(source)) return finished(done, first);
+    const call = new BlockedCall(
+      this.#calls,
+      layer,
+      () => {
+        const outcome = layer.splice(from, to, length, flags);
+        return outcome === -EAGAIN ? undefined : outcome;
+      },
+      () => -EAGAIN,
+      done,
+    );
+    call.watch(source, READABLE);
+    call.watch(target, WRITABLE);
+    return call;
+  }
+
+  /** All of a file's bytes are sent, unless something comes between. */
+  sendfile(
+    to: number,
+    from: number,
+    at: FileOffset | null,
+    count: number,
+    done: CallDone,
+  ): BlockedCall | null {
+    const layer = this.#layer;
+    const target = layer.files.get(to);
+    let sent = 0;
+    const attempt = (): number | undefined => {
+      const outcome = layer.sendfile(to, from, at, count - sent);
+      if (outcome === -EAGAIN) return undefined;
+      if (outcome <= 0) return sent > 0 ? sent : outcome;
+      sent += outcome;
+      return sent < count ? undefined : sent;
+    };
+    // The first round ends at the file's end or with the buffer full; the second tells which.
+    const first = attempt() ?? attempt();
+    if (first !== undefined || target === null) return finished(done, first ?? -EBADF);
+    const late = (): number => (sent > 0 ? sent : -EAGAIN);
+    if (isNonblocking(target)) return finished(done, late());
+    return this.#wait(target, WRITABLE, Number.POSITIVE_INFINITY, done, late, attempt);
   }
 
   /** `timeoutMs`: negative for as long as it takes. */
@@ -303,6 +376,10 @@ export class BlockingCalls {
     call.limit(timeoutMs);
     return call;
   }
+}
+
+function isNonblocking(file: File): boolean {
+  return (file.statusFlags & O_NONBLOCK) !== 0;
 }
 
 function waitsNot(socket: Socket, flags: number): boolean {

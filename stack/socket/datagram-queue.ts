@@ -45,6 +45,11 @@ export class DatagramQueue {
     return this.#packets.peek();
   }
 
+  /** The packet behind `index` others, which stays. */
+  at(index: number): Packet | null {
+    return this.#packets.at(index);
+  }
+
   /** Takes the oldest packet, with its ownership. */
   shift(): Packet | null {
     const packet = this.#packets.shift();

@@ -37,19 +37,16 @@ import {
   POLLWRNORM,
   RCV_SHUTDOWN,
   SHUTDOWN_MASK,
-  SOL_IP,
 } from './abi.ts';
 import type { SocketAddress } from './address.ts';
 import { DatagramQueue } from './datagram-queue.ts';
-import { receiveError, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL } from './error-queue.ts';
+import { queuedError, receiveError, SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_LOCAL } from './error-queue.ts';
 import type { Family } from './family.ts';
 import { ICMP_ERRNO } from './icmp-errno.ts';
-import { IP_PMTUDISC_DONT, IP_RECVERR } from './inet-options.ts';
+import { IP_PMTUDISC_DONT } from './inet-options.ts';
 import { InetSocket } from './inet-socket.ts';
 import type { SocketLayer } from './layer.ts';
 import type { Message } from './message.ts';
-
-const NOTHING = new Uint8Array(0);
 
 /** What UDP and raw sockets have in common: a queue of datagrams, connecting as remembering an address, errors from the network. */
 export abstract class DatagramSocket extends InetSocket {
@@ -64,9 +61,9 @@ export abstract class DatagramSocket extends InetSocket {
   protected abstract unhash(): void;
   protected abstract rehash(): void;
 
-  /** Linux: `datagram_poll`. A datagram can always be written. */
+  /** Linux: `datagram_poll`. */
   override poll(): number {
-    let mask = POLLOUT | POLLWRNORM | POLLWRBAND;
+    let mask = this.writable ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
     if (this.error !== 0 || this.errors.length > 0)
       mask |= POLLERR | (this.selectErrorQueue !== 0 ? POLLPRI : 0);
     if ((this.shutdownMask & RCV_SHUTDOWN) !== 0) mask |= POLLRDHUP | POLLIN | POLLRDNORM;
@@ -119,10 +116,15 @@ export abstract class DatagramSocket extends InetSocket {
     return waits && (this.shutdownMask & RCV_SHUTDOWN) !== 0 ? 0 : -EAGAIN;
   }
 
-  /** Linux: `ip_recv_error`: taking one makes the next one the pending error. */
+  /** Linux: `sock_dequeue_err_skb`: taking one makes the next one the pending error, when routers told of them. */
   protected receiveQueuedError(message: Message): number {
-    const result = receiveError(this.errors, this.family, message);
-    if (result >= 0) this.error = this.errors.peek()?.errno ?? 0;
+    const taken = this.errors.peek();
+    const result = receiveError(this, this.family, message);
+    if (taken === null) return result;
+    const next = this.errors.peek();
+    if (next?.origin === SO_EE_ORIGIN_ICMP) this.error = next.errno;
+    else if (taken.origin === SO_EE_ORIGIN_ICMP) this.error = 0;
+    if (next !== null) this.wait.wake(POLLERR);
     return result;
   }
 
@@ -173,20 +175,7 @@ export abstract class DatagramSocket extends InetSocket {
   /** An error of this host about a datagram that it did not send (Linux: `ip_local_error`). */
   localError(errno: number, destination: number, port: number, info: number): void {
     if (this.receiveErrors === 0) return;
-    this.errors.push({
-      errno,
-      origin: SO_EE_ORIGIN_LOCAL,
-      type: 0,
-      code: 0,
-      info,
-      data: 0,
-      offender: 0,
-      destination,
-      port,
-      payload: NOTHING,
-      level: SOL_IP,
-      controlType: IP_RECVERR,
-    });
+    this.errors.push(queuedError({ errno, origin: SO_EE_ORIGIN_LOCAL, info, destination, port }));
     this.wait.wake(POLLERR);
   }
 
@@ -220,19 +209,19 @@ export abstract class DatagramSocket extends InetSocket {
     const transport = at + ipv4HeaderLength(view, at);
     const from = Math.min(transport + header, packet.end);
     const ports = header > 0 ? view.getUint16(transport + 2) : 0;
-    this.errors.push({
-      errno,
-      origin: SO_EE_ORIGIN_ICMP,
-      type,
-      code,
-      info,
-      data: 0,
-      offender: view.getUint32(packet.network + IP_SOURCE),
-      destination: view.getUint32(at + IP_DESTINATION),
-      port: ports,
-      payload: u8.slice(from, packet.end),
-      level: SOL_IP,
-      controlType: IP_RECVERR,
-    });
+    this.errors.push(
+      queuedError({
+        errno,
+        origin: SO_EE_ORIGIN_ICMP,
+        type,
+        code,
+        info,
+        offender: view.getUint32(packet.network + IP_SOURCE),
+        destination: view.getUint32(at + IP_DESTINATION),
+        port: ports,
+        payload: u8.slice(from, packet.end),
+        timeMs: packet.timestamp,
+      }),
+    );
   }
 }

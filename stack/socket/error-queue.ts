@@ -1,12 +1,16 @@
 import { EAGAIN } from '../../device/errno.ts';
-import { MSG_ERRQUEUE, MSG_TRUNC } from './abi.ts';
+import { MSG_ERRQUEUE, MSG_TRUNC, SOL_IP } from './abi.ts';
 import type { Family } from './family.ts';
+import { IP_RECVERR } from './inet-options.ts';
 import { iovLength, scatter } from './iov.ts';
 import { type Message, putControl } from './message.ts';
+import type { Socket } from './socket.ts';
+import { putTimestamps } from './stamp-control.ts';
 
 /** Who reports (Linux: `linux/errqueue.h`). */
 export const SO_EE_ORIGIN_LOCAL = 1;
 export const SO_EE_ORIGIN_ICMP = 2;
+export const SO_EE_ORIGIN_TIMESTAMPING = 4;
 export const SO_EE_ORIGIN_ZEROCOPY = 5;
 
 /** Bytes of `struct sock_extended_err`. */
@@ -36,11 +40,36 @@ export interface QueuedError {
   /** Level and type of the control message that carries it: `SOL_IP`, `IP_RECVERR`. */
   readonly level: number;
   readonly controlType: number;
+  /** When it happened or the packet came, in milliseconds of the clock, 0: not known. */
+  readonly timeMs: number;
+}
+
+const BLANK: QueuedError = {
+  errno: 0,
+  origin: 0,
+  type: 0,
+  code: 0,
+  info: 0,
+  data: 0,
+  offender: 0,
+  destination: 0,
+  port: 0,
+  payload: new Uint8Array(0),
+  level: SOL_IP,
+  controlType: IP_RECVERR,
+  timeMs: 0,
+};
+
+/** An error of which only `fields` are not zero; IPv4's control message carries it. */
+export function queuedError(fields: Readonly<Partial<QueuedError>>): QueuedError {
+  return { ...BLANK, ...fields };
 }
 
 /** Errors that a socket asked to be told of one by one (Linux: `sk_error_queue`). */
 export class ErrorQueue {
   #entries: QueuedError[] = [];
+  /** Bytes of all payloads. */
+  #bytes = 0;
   /** Errors that found the queue full. */
   dropped = 0;
 
@@ -48,14 +77,20 @@ export class ErrorQueue {
     return this.#entries.length;
   }
 
-  /** Adds an error; false when the queue is full. */
-  push(entry: QueuedError): boolean {
-    if (this.#entries.length >= MOST) {
+  /** Adds an error; false when the queue is full, or holds `room` bytes of payload already. */
+  push(entry: QueuedError, room: number = Number.POSITIVE_INFINITY): boolean {
+    if (this.#entries.length >= MOST || this.#bytes >= room) {
       this.dropped++;
       return false;
     }
     this.#entries.push(entry);
+    this.#bytes += entry.payload.length;
     return true;
+  }
+
+  /** Errors of one origin that wait. */
+  count(origin: number): number {
+    return this.#entries.reduce((count, entry) => (entry.origin === origin ? count + 1 : count), 0);
   }
 
   /** The oldest error, which stays. */
@@ -74,20 +109,24 @@ export class ErrorQueue {
   }
 
   shift(): QueuedError | null {
-    return this.#entries.shift() ?? null;
+    const entry = this.#entries.shift();
+    if (entry === undefined) return null;
+    this.#bytes -= entry.payload.length;
+    return entry;
   }
 
   clear(): void {
     this.#entries = [];
+    this.#bytes = 0;
   }
 }
 
 /**
- * Receives the oldest error (Linux: `ip_recv_error`): the payload that came back, the destination in the address, the rest in a
- * control message. `-EAGAIN` when there is none.
+ * Receives the oldest error (Linux: `ip_recv_error`): the payload that came back, the destination in the address, the rest in
+ * control messages. `-EAGAIN` when there is none.
  */
-export function receiveError(queue: ErrorQueue, family: Family, message: Message): number {
-  const entry = queue.shift();
+export function receiveError(socket: Socket, family: Family, message: Message): number {
+  const entry = socket.errors.shift();
   if (entry === null) return -EAGAIN;
   const room = iovLength(message.iov);
   if (room < 0) return room;
@@ -95,6 +134,7 @@ export function receiveError(queue: ErrorQueue, family: Family, message: Message
   if (bytes < entry.payload.length) message.flags |= MSG_TRUNC;
   const addressed = entry.destination !== 0 || entry.port !== 0;
   message.address?.set(addressed ? family.domain : 0, entry.destination, entry.port);
+  putTimestamps(socket, message, entry.timeMs, true);
   putControl(message, entry.level, entry.controlType, extendedError(entry, family));
   message.flags |= MSG_ERRQUEUE;
   return bytes;

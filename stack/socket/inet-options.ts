@@ -1,13 +1,36 @@
 import { EADDRNOTAVAIL, EINVAL, ENOPROTOOPT, ENOTCONN, EPROTO } from '../../device/errno.ts';
 import { inetDevice } from '../ip/inet-device.ts';
+import { IP_OPTIONS_MAX } from '../ip/options.ts';
 import { pathMtu } from '../ip/path.ts';
 import { SOCK_STREAM } from './abi.ts';
 import type { InetSocket } from './inet-socket.ts';
 import { intBytes, readInt, readNetwork32, writeNetwork32 } from './message.ts';
 import { copyOption } from './socket-options.ts';
+import {
+  changeGroup,
+  changeGroupSource,
+  changeSource,
+  getFilter,
+  getGroupFilter,
+  IP_ADD_SOURCE_MEMBERSHIP,
+  IP_BLOCK_SOURCE,
+  IP_DROP_SOURCE_MEMBERSHIP,
+  IP_MSFILTER,
+  IP_UNBLOCK_SOURCE,
+  MCAST_BLOCK_SOURCE,
+  MCAST_JOIN_GROUP,
+  MCAST_JOIN_SOURCE_GROUP,
+  MCAST_LEAVE_GROUP,
+  MCAST_LEAVE_SOURCE_GROUP,
+  MCAST_MSFILTER,
+  MCAST_UNBLOCK_SOURCE,
+  setFilter,
+  setGroupFilter,
+} from './source-filter.ts';
 
 export const IP_TOS = 1;
 export const IP_TTL = 2;
+const IP_OPTIONS = 4;
 export const IP_PKTINFO = 8;
 export const IP_MTU_DISCOVER = 10;
 export const IP_RECVERR = 11;
@@ -38,6 +61,8 @@ const INET_ECN_MASK = 3;
 interface InetOption {
   /** Its value as an int, or as bytes, or a negated errno with `fails`. */
   readonly get?: (socket: InetSocket) => number | Uint8Array;
+  /** Fills in what the reader's buffer asks for; bytes, or a negated errno. */
+  readonly fill?: (socket: InetSocket, out: Uint8Array) => number;
   /** Sets it; `value` is the int (of one byte when shorter), `bytes` all that came. */
   readonly set?: (socket: InetSocket, value: number, bytes: Uint8Array) => number;
 }
@@ -147,6 +172,25 @@ const OPTIONS: ReadonlyMap<number, InetOption> = new Map<number, InetOption>([
   [IP_MULTICAST_IF, { get: getMulticastInterface, set: setMulticastInterface }],
   [IP_ADD_MEMBERSHIP, { set: (socket, _value, bytes) => changeMembership(socket, bytes, true) }],
   [IP_DROP_MEMBERSHIP, { set: (socket, _value, bytes) => changeMembership(socket, bytes, false) }],
+  ...[IP_ADD_SOURCE_MEMBERSHIP, IP_DROP_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE, IP_UNBLOCK_SOURCE].map(
+    (option): [number, InetOption] => [
+      option,
+      { set: (socket, _value, bytes) => changeSource(socket, option, bytes) },
+    ],
+  ),
+  ...[MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP, MCAST_BLOCK_SOURCE, MCAST_UNBLOCK_SOURCE].map(
+    (option): [number, InetOption] => [
+      option,
+      { set: (socket, _value, bytes) => changeGroupSource(socket, option, bytes) },
+    ],
+  ),
+  ...[MCAST_JOIN_GROUP, MCAST_LEAVE_GROUP].map((option): [number, InetOption] => [
+    option,
+    { set: (socket, _value, bytes) => changeGroup(socket, option, bytes) },
+  ]),
+  [IP_MSFILTER, { set: (socket, _value, bytes) => setFilter(socket, bytes), fill: getFilter }],
+  [MCAST_MSFILTER, { set: (socket, _value, bytes) => setGroupFilter(socket, bytes), fill: getGroupFilter }],
+  [IP_OPTIONS, { get: (socket) => socket.optionBytes, set: setOptions }],
 ]);
 
 /** Sets an option of level `SOL_IP`; 0 or a negated errno. */
@@ -157,7 +201,9 @@ export function setInetOption(socket: InetSocket, option: number, bytes: Uint8Ar
 
 /** Fills `out` with an option of level `SOL_IP`; bytes written or a negated errno. */
 export function getInetOption(socket: InetSocket, option: number, out: Uint8Array): number {
-  const value = OPTIONS.get(option)?.get?.(socket);
+  const known = OPTIONS.get(option);
+  if (known?.fill !== undefined) return known.fill(socket, out);
+  const value = known?.get?.(socket);
   if (value === undefined) return -ENOPROTOOPT;
   if (typeof value !== 'number') return copyOption(value, out);
   if (option === IP_MTU && value < 0) return value;
@@ -167,6 +213,18 @@ export function getInetOption(socket: InetSocket, option: number, out: Uint8Arra
     return 1;
   }
   return copyOption(intBytes(value), out);
+}
+
+/** Options on all that it sends, padded to whole words (Linux: `IP_OPTIONS`, `ip_options_get`). */
+function setOptions(socket: InetSocket, _value: number, bytes: Uint8Array): number {
+  if (bytes.length > IP_OPTIONS_MAX) return -EINVAL;
+  const padded = new Uint8Array((bytes.length + 3) & ~3);
+  padded.set(bytes);
+  const compiled = socket.layer.context.ip.output.compile(padded);
+  if (compiled === null) return -EINVAL;
+  socket.optionBytes = padded;
+  socket.setOptions(padded.length === 0 ? null : compiled);
+  return 0;
 }
 
 /** Linux: `ip_sock_set_tos`: a stream's ECN bits are its own. */

@@ -1,4 +1,5 @@
 import { EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, EINVAL, ENOTCONN, EOPNOTSUPP } from '../../device/errno.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { Path } from '../ip/path.ts';
 import { RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST } from '../wire/address.ts';
 import { IPTOS_RT_MASK } from '../wire/ipv4.ts';
@@ -53,6 +54,9 @@ export abstract class InetSocket extends Socket implements PortUser {
   multicastAll = 1;
   multicastIfindex = 0;
   multicastSource = 0;
+  /** IP options on what it sends, null: none; and as they were given. */
+  options: IpOptions | null = null;
+  optionBytes: Uint8Array = new Uint8Array(0);
   readonly memberships: Memberships;
 
   constructor(layer: SocketLayer, family: Family, type: number, protocol: number) {
@@ -107,6 +111,17 @@ export abstract class InetSocket extends Socket implements PortUser {
     if (this.remotePort === 0) return -ENOTCONN;
     out.set(this.domain, this.remote, this.remotePort);
     return 0;
+  }
+
+  /** Sets the IP options of what it sends; a kind with connections sees to its own. */
+  setOptions(options: IpOptions | null): void {
+    this.options = options;
+  }
+
+  /** Where a datagram for `destination` goes first: there, or where a source route begins. */
+  firstHop(destination: number): number {
+    const { options } = this;
+    return options !== null && options.sourceRoute !== 0 ? options.firstHop : destination;
   }
 
   /** The way to a destination from `source` (0: any) by interface `oif` (0: any), or a negated errno. */

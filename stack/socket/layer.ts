@@ -7,6 +7,7 @@ import {
   EPROTONOSUPPORT,
   ESOCKTNOSUPPORT,
 } from '../../device/errno.ts';
+import type { PoolBuffer } from '../../device/memory/pool-buffer.ts';
 import type { IpContext } from '../ip/context.ts';
 import {
   AF_INET,
@@ -24,17 +25,21 @@ import {
 } from './abi.ts';
 import type { SocketAddress } from './address.ts';
 import { BlockingCalls } from './blocking.ts';
+import { BytesFile } from './bytes-file.ts';
 import { addCoreSettings, type CoreSettings } from './core-settings.ts';
 import { Epoll, type EpollEvent } from './epoll.ts';
 import { FdTable } from './fd-table.ts';
 import { Forwarder } from './forward.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import { HostGroups } from './memberships.ts';
 import { intBytes, Message } from './message.ts';
+import { Pipe, PipeEnd } from './pipe.ts';
 import { type PollEntry, pollFiles } from './poll.ts';
 import { EphemeralPorts } from './ports.ts';
 import { ReceiveBudget } from './receive-budget.ts';
 import { SipHash } from './siphash.ts';
 import { Socket } from './socket.ts';
+import { type FileOffset, sendfile, splice } from './splice.ts';
 
 /** Makes a socket of a kind for the protocol that was asked for. */
 export type SocketFactory = (layer: SocketLayer, protocol: number) => Socket;
@@ -197,6 +202,33 @@ export class SocketLayer {
     return result;
   }
 
+  /**
+   * Sends bytes of a page of the pool where they lie, which may not change until the buffer is idle again: `length` of them from
+   * `from` on. Only TCP does: others give `-EOPNOTSUPP`.
+   */
+  sendBuffer(fd: number, buffer: PoolBuffer, from = 0, length: number = buffer.bytes.length - from): number {
+    const socket = this.lookup(fd);
+    if (typeof socket === 'number') return socket;
+    if (buffer.released || from < 0 || length < 0 || from + length > buffer.bytes.length) return -EINVAL;
+    const { bytes } = buffer;
+    const part = length === bytes.length ? bytes : bytes.subarray(from, from + length);
+    const message = this.#scratch(part, null);
+    message.page = buffer.page;
+    const result = socket.sendPage(message);
+    message.page = -1;
+    this.#buffers[0] = null;
+    return result;
+  }
+
+  /**
+   * Receives without a copy: the next bytes that lie together, which `held` then holds; their number, 0 at the end, or a negated
+   * errno. Only TCP does: others give `-EOPNOTSUPP`. In front of an urgent byte it gives `-EINVAL`.
+   */
+  recvHeld(fd: number, held: HeldBytes): number {
+    const socket = this.lookup(fd);
+    return typeof socket === 'number' ? socket : socket.receiveHeld(held);
+  }
+
   recv(fd: number, buffer: Uint8Array, flags = 0): number {
     return this.recvfrom(fd, buffer, flags, null);
   }
@@ -268,6 +300,49 @@ export class SocketLayer {
     if (request !== FIONBIO) return socket.ioctl(request);
     socket.statusFlags = value === 0 ? socket.statusFlags & ~O_NONBLOCK : socket.statusFlags | O_NONBLOCK;
     return 0;
+  }
+
+  /** Reads from any file into one buffer: bytes, 0 at the end, `-EAGAIN` for none yet. */
+  read(fd: number, buffer: Uint8Array): number {
+    const file = this.files.get(fd);
+    if (file instanceof BytesFile) return file.read(buffer);
+    if (file instanceof PipeEnd) return file.writes ? -EBADF : file.read(buffer);
+    return this.recv(fd, buffer);
+  }
+
+  /** Writes to a socket or a pipe: bytes taken, `-EAGAIN` for none. */
+  write(fd: number, bytes: Uint8Array): number {
+    const file = this.files.get(fd);
+    if (file instanceof BytesFile) return -EBADF;
+    if (file instanceof PipeEnd) return file.writes ? file.write(bytes) : -EBADF;
+    return this.send(fd, bytes);
+  }
+
+  /** Makes a pipe; its descriptors, the one to read from first, or a negated errno. `flags`: `O_NONBLOCK`. */
+  pipe(flags = 0): readonly [number, number] | number {
+    if ((flags & ~O_NONBLOCK) !== 0) return -EINVAL;
+    const { reader, writer } = new Pipe(flags);
+    const first = this.files.add(reader);
+    if (first < 0) return first;
+    const second = this.files.add(writer);
+    if (second >= 0) return [first, second];
+    this.files.remove(first);
+    return second;
+  }
+
+  /** Gives bytes a descriptor, as a file that was opened for reading. */
+  open(bytes: Uint8Array): number {
+    return this.files.add(new BytesFile(bytes));
+  }
+
+  /** Moves bytes from one descriptor to another, of which one is a pipe. `flags`: `SPLICE_F_*`. */
+  splice(from: number, to: number, length: number, flags = 0): number {
+    return splice(this.files.get(from), this.files.get(to), length, flags);
+  }
+
+  /** Sends bytes of a file; `at`: where they begin, null: at the file's own position. */
+  sendfile(to: number, from: number, at: FileOffset | null, count: number): number {
+    return sendfile(this.files.get(to), this.files.get(from), at, count);
   }
 
   /** Fills in `revents`; how many entries have some. */

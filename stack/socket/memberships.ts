@@ -4,10 +4,17 @@ import type { IpContext } from '../ip/context.ts';
 import { inetDevice } from '../ip/inet-device.ts';
 import { type Ipv4, isMulticast } from '../wire/address.ts';
 
+/** Which senders a membership hears: all but those listed, or those alone. */
+export const MCAST_EXCLUDE = 0;
+export const MCAST_INCLUDE = 1;
+
 /** One socket's membership in one group. */
 export interface Membership {
   readonly group: Ipv4;
   readonly ifindex: number;
+  /** `MCAST_EXCLUDE`, `MCAST_INCLUDE`, and the senders listed; null: no list was ever made, so that the mode may change. */
+  readonly mode: number;
+  readonly sources: readonly Ipv4[] | null;
 }
 
 /** Hears when the host joins a group on an interface or leaves it: what reports it to routers (IGMP). */
@@ -89,8 +96,8 @@ export class Memberships {
     this.#groups = groups;
   }
 
-  /** Linux: `ip_mc_join_group`. `most`: groups that it may be in. */
-  join(group: Ipv4, ifindex: number, local: Ipv4, most: number): number {
+  /** Linux: `ip_mc_join_group_ssm`. `most`: groups that it may be in. */
+  join(group: Ipv4, ifindex: number, local: Ipv4, most: number, mode = MCAST_EXCLUDE): number {
     if (!isMulticast(group)) return -EINVAL;
     const dev = this.#groups.deviceFor(group, ifindex, local);
     if (dev === undefined) return -ENODEV;
@@ -98,7 +105,7 @@ export class Memberships {
     if (this.#list.length >= most) return -ENOBUFS;
     const joined = this.#groups.join(dev, group);
     if (joined < 0) return joined;
-    this.#list = [...this.#list, { group, ifindex: dev.ifindex }];
+    this.#list = [...this.#list, { group, ifindex: dev.ifindex, mode, sources: null }];
     return 0;
   }
 
@@ -119,14 +126,78 @@ export class Memberships {
     this.#list = [];
   }
 
-  /** Whether what was sent to `group` and came by `ifindex` is for the socket: `all`, or it joined (Linux: `ip_mc_sf_allow`). */
-  allows(group: Ipv4, ifindex: number, all: boolean): boolean {
+  /**
+   * Lists a sender with a membership of the given mode, or takes it off the list; without the last sender it hears, a membership is left
+   * (Linux: `ip_mc_source`). `most`: senders of a list.
+   */
+  changeSource(
+    group: Ipv4,
+    ifindex: number,
+    local: Ipv4,
+    source: Ipv4,
+    mode: number,
+    add: boolean,
+    most: number,
+  ): number {
+    const found = this.#membership(group, ifindex, local);
+    if (typeof found === 'number') return found === -EADDRNOTAVAIL ? -EINVAL : found;
+    if (found.sources !== null && found.mode !== mode) return -EINVAL;
+    const sources = found.sources ?? [];
+    const listed = sources.includes(source);
+    if (!add) {
+      if (!listed) {
+        this.#replace(found, { ...found, mode });
+        return -EADDRNOTAVAIL;
+      }
+      if (sources.length === 1 && mode === MCAST_INCLUDE) return this.leave(group, ifindex, local);
+      this.#replace(found, { ...found, sources: sources.filter((other) => other !== source) });
+      return 0;
+    }
+    if (sources.length >= most) return -ENOBUFS;
+    if (listed) return -EADDRNOTAVAIL;
+    this.#replace(found, { ...found, mode, sources: [...sources, source] });
+    return 0;
+  }
+
+  /** Sets the whole filter of a membership; one that hears nobody is left (Linux: `ip_mc_msfilter`). */
+  setFilter(group: Ipv4, ifindex: number, local: Ipv4, mode: number, sources: readonly Ipv4[]): number {
+    if (mode !== MCAST_INCLUDE && mode !== MCAST_EXCLUDE) return -EINVAL;
+    if (!isMulticast(group)) return -EINVAL;
+    if (mode === MCAST_INCLUDE && sources.length === 0) return this.leave(group, ifindex, local);
+    const found = this.#membership(group, ifindex, local);
+    if (typeof found === 'number') return found === -EADDRNOTAVAIL ? -EINVAL : found;
+    this.#replace(found, { ...found, mode, sources: sources.length > 0 ? sources : null });
+    return 0;
+  }
+
+  /** A membership with its filter; `-EADDRNOTAVAIL` when there is none (Linux: `ip_mc_msfget`). */
+  filter(group: Ipv4, ifindex: number, local: Ipv4): Membership | number {
+    return this.#membership(group, ifindex, local);
+  }
+
+  /**
+   * Whether what `source` sent to `group` and came by `ifindex` is for the socket: `all`, or it joined and hears the sender (Linux:
+   * `ip_mc_sf_allow`).
+   */
+  allows(group: Ipv4, source: Ipv4, ifindex: number, all: boolean): boolean {
     const list = this.#list;
     for (let i = 0; i < list.length; i++) {
-      const entry = list[i]!;
-      if (entry.group === group && entry.ifindex === ifindex) return true;
+      const { group: joined, ifindex: by, mode, sources } = list[i]!;
+      if (joined !== group || by !== ifindex) continue;
+      return (sources?.includes(source) ?? false) === (mode === MCAST_INCLUDE);
     }
     return all;
+  }
+
+  #membership(group: Ipv4, ifindex: number, local: Ipv4): Membership | number {
+    if (!isMulticast(group)) return -EINVAL;
+    const dev = this.#groups.deviceFor(group, ifindex, local);
+    if (dev === undefined) return -ENODEV;
+    return this.#find(group, dev.ifindex) ?? -EADDRNOTAVAIL;
+  }
+
+  #replace(old: Membership, entry: Membership): void {
+    this.#list = this.#list.map((other) => (other === old ? entry : other));
   }
 
   #find(group: Ipv4, ifindex: number): Membership | undefined {

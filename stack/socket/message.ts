@@ -21,6 +21,11 @@ export class Message {
   control: ControlMessage[] = [];
   /** Bytes of room for what comes, headers included. */
   controlRoom = 0;
+  /** Sending: the page of the pool that the one buffer lies in, when it is to be sent as it is; -1: it is copied. */
+  page = -1;
+  /** Sending: its caller waits for what is not taken at once, and this is the rest of what he waited with. */
+  waits = false;
+  resumed = false;
   /** Receiving: `MSG_*` bits about what came. */
   flags = 0;
 

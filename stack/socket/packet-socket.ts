@@ -43,6 +43,7 @@ import { intBytes, type Message, readInt } from './message.ts';
 import { PACKET_ADD_MEMBERSHIP, PACKET_DROP_MEMBERSHIP, PacketMemberships } from './packet-memberships.ts';
 import type { PacketSockets } from './packet-sockets.ts';
 import { putSocketControl } from './receive-control.ts';
+import { own } from './send-charge.ts';
 import { Socket } from './socket.ts';
 import { copyOption } from './socket-options.ts';
 
@@ -148,6 +149,7 @@ export class PacketSocket extends Socket {
     const most = dev.mtu + (raw ? header : 0);
     if (length > most + (raw ? VLAN_HLEN : 0)) return -EMSGSIZE;
     if (raw && length < header) return -EINVAL;
+    if (this.writeMemory >= this.sndbuf) return -EAGAIN;
     const packet = machine.pool.alloc(length);
     if (packet === null) {
       ns.drops.add(DROP_POOL_EXHAUSTED);
@@ -170,6 +172,7 @@ export class PacketSocket extends Socket {
       packet.network = at;
       dev.pushHeader(packet, address?.address ?? 0, dev.address, wanted);
     }
+    own(packet, this, 0, 0);
     return dev.transmit(packet) === NET_XMIT_SUCCESS ? length : -ENOBUFS;
   }
 
@@ -206,13 +209,13 @@ export class PacketSocket extends Socket {
   }
 
   override ioctl(request: number): number {
-    if (request === SIOCOUTQ) return 0;
+    if (request === SIOCOUTQ) return this.writeMemory;
     return request === SIOCINQ ? (this.queue.peek()?.length ?? 0) : super.ioctl(request);
   }
 
   override poll(): number {
-    let mask = POLLOUT | POLLWRNORM | POLLWRBAND;
-    if (this.error !== 0) mask |= POLLERR;
+    let mask = this.writable ? POLLOUT | POLLWRNORM | POLLWRBAND : 0;
+    if (this.error !== 0 || this.errors.length > 0) mask |= POLLERR;
     if (this.queue.length > 0) mask |= POLLIN | POLLRDNORM;
     return mask;
   }

@@ -2,6 +2,7 @@ import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import {
   EACCES,
   EAFNOSUPPORT,
+  EAGAIN,
   EDESTADDRREQ,
   EFAULT,
   EINVAL,
@@ -52,8 +53,10 @@ import type { SocketLayer } from './layer.ts';
 import { intBytes, type Message, readInt } from './message.ts';
 import type { RawSockets } from './raw-sockets.ts';
 import { putInetControl, putSocketControl } from './receive-control.ts';
+import { own } from './send-charge.ts';
 import { SendParameters } from './send-parameters.ts';
 import { copyOption } from './socket-options.ts';
+import { nextStampKey, TX_PACKET } from './timestamping.ts';
 
 /** A raw socket's receive buffer is full. */
 export const DROP_RAW_RCVBUF: number = dropReason('raw_rcvbuf');
@@ -97,7 +100,8 @@ export class RawSocket extends DatagramSocket {
     if (this.local !== 0 && this.local !== destination) return false;
     if (this.boundIfindex !== 0 && this.boundIfindex !== ifindex) return false;
     return (
-      !isMulticast(destination) || this.memberships.allows(destination, ifindex, this.multicastAll === 1)
+      !isMulticast(destination) ||
+      this.memberships.allows(destination, source, ifindex, this.multicastAll === 1)
     );
   }
 
@@ -137,6 +141,7 @@ export class RawSocket extends DatagramSocket {
     if (path.type === RTN_BROADCAST && this.broadcast === 0) return -EACCES;
     if (this.error !== 0) return this.takeError();
     if ((this.shutdownMask & SEND_SHUTDOWN) !== 0) return -EPIPE;
+    if (this.writeMemory >= this.sndbuf) return -EAGAIN;
     const result =
       this.headerIncluded !== 0
         ? this.#sendWithHeader(path, message, length)
@@ -165,7 +170,7 @@ export class RawSocket extends DatagramSocket {
   }
 
   override ioctl(request: number): number {
-    if (request === SIOCOUTQ) return 0;
+    if (request === SIOCOUTQ) return this.writeMemory;
     return request === SIOCINQ ? (this.queue.peek()?.length ?? 0) : super.ioctl(request);
   }
 
@@ -216,9 +221,10 @@ export class RawSocket extends DatagramSocket {
       if (oif === 0) oif = this.multicastIfindex;
       if (source === 0) source = this.multicastSource;
     }
-    const path = this.route(destination, this.headerIncluded !== 0 ? 0 : source, oif, parameters.tos);
+    const hop = this.firstHop(destination);
+    const path = this.route(hop, this.headerIncluded !== 0 ? 0 : source, oif, parameters.tos);
     if (typeof path === 'number') return path;
-    fields.source = source !== 0 ? source : this.sourceFor(path, destination) || this.family.loopback;
+    fields.source = source !== 0 ? source : this.sourceFor(path, hop) || this.family.loopback;
     fields.destination = destination === 0 ? fields.source : destination;
     return path;
   }
@@ -227,7 +233,7 @@ export class RawSocket extends DatagramSocket {
     const { machine, ip, ns } = this.layer.context;
     const fields = this.#fields;
     const parameters = this.#parameters;
-    const bytes = IP_HLEN + length;
+    const bytes = IP_HLEN + (this.options?.length ?? 0) + length;
     const mtu = this.ignoresPmtu ? path.dev.mtu : pathMtu(path, machine.clock.recent());
     if (bytes > IP_MAX || (bytes > mtu && this.refusesFragments)) {
       this.localError(EMSGSIZE, fields.destination, 0, mtu);
@@ -239,17 +245,23 @@ export class RawSocket extends DatagramSocket {
       return -ENOBUFS;
     }
     gather(message.iov, 0, length, packet.pool.u8, packet.put(length));
+    this.#own(packet);
     packet.mark = parameters.mark;
     packet.priority = parameters.priority;
-    const own = path.type === RTN_MULTICAST ? this.multicastTtl : this.ttl;
+    const ttl = path.type === RTN_MULTICAST ? this.multicastTtl : this.ttl;
     fields.protocol = this.protocol;
     fields.tos = parameters.tos;
-    fields.ttl = parameters.ttlGiven ? parameters.ttl : own >= 0 ? own : ip.output.defaultTtl(path);
+    fields.ttl = parameters.ttlGiven ? parameters.ttl : ttl >= 0 ? ttl : ip.output.defaultTtl(path);
     fields.fragment = this.setsDontFragment(path, bytes <= mtu) ? IP_DF : 0;
     fields.mtu = this.ignoresPmtu ? mtu : 0;
     fields.loop = this.multicastLoop !== 0;
-    const result = ip.output.push(packet, path, fields, this.#options);
+    const result = ip.output.push(packet, path, fields, this.options ?? this.#options);
     return result === NET_XMIT_DROP ? -ENOBUFS : Math.min(0, result);
+  }
+
+  #own(packet: Packet): void {
+    const { stamps } = this.#parameters;
+    own(packet, this, stamps & TX_PACKET, stamps !== 0 ? nextStampKey(this) : 0);
   }
 
   /** The user's header goes out as it is, but for what the host fills in (Linux: `raw_send_hdrinc`). */
@@ -286,6 +298,7 @@ export class RawSocket extends DatagramSocket {
     packet.transport = at + header;
     packet.protocol = ETH_P_IP;
     packet.packetType = PACKET_HOST;
+    this.#own(packet);
     packet.mark = this.#parameters.mark;
     packet.priority = this.#parameters.priority;
     if (this.protocol === IPPROTO_ICMP && length > header) icmp.countOut(view.getUint8(at + header));

@@ -7,16 +7,12 @@ import { IP_PKTINFO, IP_RECVORIGDSTADDR, IP_TOS, IP_TTL } from './inet-options.t
 import type { InetSocket } from './inet-socket.ts';
 import { intBytes, type Message, putControl, putControlInt, writeNetwork32 } from './message.ts';
 import type { Socket } from './socket.ts';
-import { SO_RXQ_OVFL, SO_TIMESTAMP, SO_TIMESTAMPNS } from './socket-options.ts';
+import { SO_RXQ_OVFL } from './socket-options.ts';
+import { putTimestamps } from './stamp-control.ts';
 
 /** Adds the control messages that every kind of socket can ask for: time of arrival, number of drops. */
 export function putSocketControl(socket: Socket, message: Message, packet: Packet): void {
-  if (socket.timestamp !== 0) {
-    const { clock } = socket.layer.context.machine;
-    const arrived = packet.timestamp !== 0 ? packet.timestamp : clock.now();
-    const type = socket.timestamp === 1 ? SO_TIMESTAMP : SO_TIMESTAMPNS;
-    putControl(message, SOL_SOCKET, type, timeBytes(clock.epoch, arrived, socket.timestamp === 1 ? 1 : 1000));
-  }
+  putTimestamps(socket, message, packet.timestamp, false);
   if (socket.receiveOverflow !== 0 && socket.drops > 0)
     putControlInt(message, SOL_SOCKET, SO_RXQ_OVFL, socket.drops);
 }
@@ -51,14 +47,4 @@ function specificDestination(socket: InetSocket, packet: Packet, destination: nu
   const dev = ns.deviceByIndex(packet.ifindex);
   const sender = packet.pool.view.getUint32(packet.network + IP_SOURCE);
   return dev === undefined ? 0 : addresses.select(dev, sender, SCOPE_UNIVERSE);
-}
-
-/** `struct timeval` or, with 1000 parts to the microsecond, `struct timespec`. */
-function timeBytes(epoch: number, ms: number, parts: number): Uint8Array {
-  const bytes = new Uint8Array(16);
-  const view = new DataView(bytes.buffer);
-  const microseconds = BigInt(Math.floor(epoch)) * 1000n + BigInt(Math.round(((epoch % 1) + ms) * 1000));
-  view.setBigInt64(0, microseconds / 1_000_000n, true);
-  view.setBigInt64(8, (microseconds % 1_000_000n) * BigInt(parts), true);
-  return bytes;
 }

@@ -2,8 +2,10 @@ import { EINVAL } from '../../device/errno.ts';
 import { SOL_IP, SOL_SOCKET } from './abi.ts';
 import { IP_PKTINFO, IP_TOS, IP_TTL } from './inet-options.ts';
 import type { InetSocket } from './inet-socket.ts';
-import { type ControlMessage, readInt, readNetwork32 } from './message.ts';
-import { SO_MARK } from './socket-options.ts';
+import { type ControlMessage, type Message, readInt, readNetwork32 } from './message.ts';
+import type { Socket } from './socket.ts';
+import { SO_MARK, SO_PRIORITY, SO_TIMESTAMPING } from './socket-options.ts';
+import { stampsOf, TX_RECORD } from './timestamping.ts';
 
 /** What one datagram is sent with: the socket's options, changed by control messages (Linux: `struct ipcm_cookie`). */
 export class SendParameters {
@@ -14,6 +16,8 @@ export class SendParameters {
   tos = 0;
   mark = 0;
   priority = 0;
+  /** `SOF_TIMESTAMPING_TX_*` bits. */
+  stamps = 0;
   /** Bytes of each datagram that is to be made of what is sent, 0: one. */
   segment = 0;
   /** The control messages gave a TTL, which then holds for multicasts too. */
@@ -27,6 +31,7 @@ export class SendParameters {
     this.tos = socket.tos;
     this.mark = socket.mark;
     this.priority = socket.priority;
+    this.stamps = socket.timestamping & TX_RECORD;
     this.segment = 0;
     this.ttlGiven = false;
   }
@@ -39,9 +44,12 @@ export class SendParameters {
   control(message: ControlMessage): number {
     const { level, type, data } = message;
     if (level === SOL_SOCKET) {
-      if (type !== SO_MARK || data.length !== 4) return -EINVAL;
-      this.mark = readInt(data);
-      return 0;
+      if (data.length !== 4) return -EINVAL;
+      if (type === SO_MARK) this.mark = readInt(data);
+      else if (type === SO_PRIORITY) this.priority = readInt(data);
+      else if (type === SO_TIMESTAMPING) this.stamps = stampsOf(readInt(data));
+      else return -EINVAL;
+      return Math.min(this.stamps, 0);
     }
     if (level !== SOL_IP) return 0;
     const value = data.length >= 4 ? readInt(data) : (data[0] ?? 0);
@@ -64,4 +72,21 @@ export class SendParameters {
         return -EINVAL;
     }
   }
+}
+
+/**
+ * `SOF_TIMESTAMPING_TX_*` bits of what a stream sends: the socket's, or those of a control message; `-EINVAL` for one that a stream
+ * does not take (Linux: `sock_cmsg_send`).
+ */
+export function stampsFor(socket: Socket, message: Message): number {
+  let stamps = socket.timestamping & TX_RECORD;
+  for (let i = 0; i < message.control.length; i++) {
+    const { level, type, data } = message.control[i]!;
+    if (level !== SOL_SOCKET) continue;
+    if (data.length !== 4) return -EINVAL;
+    if (type === SO_TIMESTAMPING) stamps = stampsOf(readInt(data));
+    else if (type !== SO_MARK && type !== SO_PRIORITY) return -EINVAL;
+    if (stamps < 0) return stamps;
+  }
+  return stamps;
 }

@@ -1,6 +1,9 @@
-import { EDOM, EINVAL, ENODEV, ENOPROTOOPT } from '../../device/errno.ts';
+import { EDOM, EINVAL, ENODEV, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
+import { IPPROTO_TCP } from '../wire/ipv4.ts';
+import { AF_INET, SOCK_DGRAM, SOCK_RAW } from './abi.ts';
 import { intBytes, readInt } from './message.ts';
 import type { Socket } from './socket.ts';
+import { changeTimestamps, setTimestamping, timestampingBytes } from './timestamping.ts';
 
 export const SO_DEBUG = 1;
 export const SO_REUSEADDR = 2;
@@ -27,9 +30,11 @@ export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
 export const SO_TIMESTAMPNS = 35;
 export const SO_MARK = 36;
+export const SO_TIMESTAMPING = 37;
 export const SO_PROTOCOL = 38;
 export const SO_DOMAIN = 39;
 export const SO_RXQ_OVFL = 40;
+const SO_PEEK_OFF = 42;
 export const SO_SELECT_ERR_QUEUE = 45;
 export const SO_MAX_PACING_RATE = 47;
 export const SO_INCOMING_CPU = 49;
@@ -197,6 +202,7 @@ const OPTIONS: ReadonlyMap<number, SocketOption> = new Map<number, SocketOption>
   ],
   [SO_TIMESTAMP, timestampOption(1)],
   [SO_TIMESTAMPNS, timestampOption(2)],
+  [SO_TIMESTAMPING, { get: timestampingBytes, setBytes: setTimestamping }],
   [SO_BINDTODEVICE, { get: getDevice, setBytes: setDevice }],
   [
     SO_BINDTOIFINDEX,
@@ -214,8 +220,21 @@ const OPTIONS: ReadonlyMap<number, SocketOption> = new Map<number, SocketOption>
     {
       get: (socket) => socket.zerocopy,
       set: (socket, value) => {
+        if (socket.protocol !== IPPROTO_TCP && socket.type !== SOCK_DGRAM) return -EOPNOTSUPP;
+        if (socket.domain !== AF_INET) return -EOPNOTSUPP;
         if (value < 0 || value > 1) return -EINVAL;
         socket.zerocopy = value;
+        return 0;
+      },
+    },
+  ],
+  [
+    SO_PEEK_OFF,
+    {
+      get: (socket) => socket.peekOffset,
+      set: (socket, value) => {
+        if (!canPeekOn(socket)) return -EOPNOTSUPP;
+        socket.peekOffset = value;
         return 0;
       },
     },
@@ -236,6 +255,7 @@ export function setSocketOption(socket: Socket, option: number, value: Uint8Arra
 export function getSocketOption(socket: Socket, option: number, out: Uint8Array): number {
   if (option === SO_BINDTODEVICE && socket.boundIfindex !== 0 && out.length < IFNAMSIZ) return -EINVAL;
   if (option === SO_COOKIE && out.length < 8) return -EINVAL;
+  if (option === SO_PEEK_OFF && !canPeekOn(socket)) return -EOPNOTSUPP;
   const value = OPTIONS.get(option)?.get?.(socket);
   if (value === undefined) return -ENOPROTOOPT;
   return copyOption(typeof value === 'number' ? intBytes(value) : value, out);
@@ -255,6 +275,11 @@ function takeErrorOption(socket: Socket): number {
   const { softError } = socket;
   socket.softError = 0;
   return softError;
+}
+
+/** Whether MSG_PEEK can go on where it stopped: streams and UDP can (Linux: `set_peek_off`). */
+function canPeekOn(socket: Socket): boolean {
+  return socket.domain === AF_INET && socket.type !== SOCK_RAW;
 }
 
 /** What is negative counts as very much, as in Linux's comparison of unsigned numbers. */
@@ -317,11 +342,9 @@ function timestampOption(kind: number): SocketOption {
   return {
     get: (socket) => (socket.timestamp === kind ? 1 : 0),
     set: (socket, value) => {
-      const { ns } = socket.layer.context;
-      const before = socket.timestamp;
-      socket.timestamp = value === 0 ? 0 : kind;
-      if (before === 0 && value !== 0) ns.timestamps++;
-      else if (before !== 0 && value === 0) ns.timestamps--;
+      changeTimestamps(socket, () => {
+        socket.timestamp = value === 0 ? 0 : kind;
+      });
       return 0;
     },
   };

@@ -1,19 +1,36 @@
 import { EINVAL, ENOPROTOOPT, ENOTCONN, ENOTTY, EOPNOTSUPP } from '../../device/errno.ts';
-import { O_NONBLOCK, O_RDWR, POLLERR, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUT_RDWR, SOL_SOCKET } from './abi.ts';
+import type { Packet } from '../../device/memory/packet.ts';
+import { type PacketOwner, STAMP_QUEUED } from '../../device/memory/packet-owner.ts';
+import {
+  MSG_PEEK,
+  O_NONBLOCK,
+  O_RDWR,
+  POLLERR,
+  POLLOUT,
+  POLLWRBAND,
+  POLLWRNORM,
+  RCV_SHUTDOWN,
+  SEND_SHUTDOWN,
+  SHUT_RDWR,
+  SOL_SOCKET,
+} from './abi.ts';
 import type { SocketAddress } from './address.ts';
 import { ErrorQueue } from './error-queue.ts';
 import type { File } from './file.ts';
+import type { HeldBytes } from './held-bytes.ts';
 import type { SocketLayer } from './layer.ts';
-import type { Message } from './message.ts';
+import { Message } from './message.ts';
 import type { SocketOps } from './socket-ops.ts';
 import { getSocketOption, setSocketOption } from './socket-options.ts';
+import { reportStamp, SCM_TSTAMP_SCHED, SCM_TSTAMP_SND } from './stamp-report.ts';
+import { wantsArrivals } from './timestamping.ts';
 import { WaitQueue } from './wait-queue.ts';
 
 /**
  * A socket (Linux: `struct sock`): the fields and calls that all kinds have in common. The operations here are those of a kind
  * that does not know them.
  */
-export abstract class Socket implements SocketOps, File {
+export abstract class Socket implements SocketOps, File, PacketOwner {
   readonly layer: SocketLayer;
   /** `AF_*`, `SOCK_*`, `IPPROTO_*`. */
   readonly domain: number;
@@ -35,6 +52,8 @@ export abstract class Socket implements SocketOps, File {
   shutdownMask = 0;
   /** Bytes of memory that received packets hold (Linux: `sk_rmem_alloc`). */
   receiveMemory = 0;
+  /** Bytes of memory that packets on their way out hold (Linux: `sk_wmem_alloc`). */
+  writeMemory = 0;
   /** Packets dropped because there was no room (Linux: `sk_drops`). */
   drops = 0;
 
@@ -65,10 +84,17 @@ export abstract class Socket implements SocketOps, File {
   mark = 0;
   /** 0 none, 1 SO_TIMESTAMP, 2 SO_TIMESTAMPNS. */
   timestamp = 0;
+  /** `SOF_TIMESTAMPING_*` (SO_TIMESTAMPING), and the number of the next datagram or of a stream's first byte. */
+  timestamping = 0;
+  timestampKey = 0;
   receiveOverflow = 0;
+  /** Where MSG_PEEK goes on (SO_PEEK_OFF), negative: always at the front. */
+  peekOffset = -1;
   selectErrorQueue = 0;
   maxPacingRate: number = 0xffffffff;
   incomingCpu = -1;
+  /** Calls that wait for a connection or for room to send (Linux: `sk_write_pending`). */
+  waitingWriters = 0;
 
   constructor(layer: SocketLayer, domain: number, type: number, protocol: number) {
     this.layer = layer;
@@ -89,6 +115,11 @@ export abstract class Socket implements SocketOps, File {
     return false;
   }
 
+  /** Whether its connection is being made. */
+  get connecting(): boolean {
+    return false;
+  }
+
   /** What is true of it now, as `POLL*` bits. */
   abstract poll(): number;
 
@@ -99,7 +130,7 @@ export abstract class Socket implements SocketOps, File {
     if (this.closed) return;
     this.closed = true;
     this.wait.release();
-    if (this.timestamp !== 0) this.layer.context.ns.timestamps--;
+    if (wantsArrivals(this)) this.layer.context.ns.timestamps--;
     this.errors.clear();
     this.destroy();
   }
@@ -121,6 +152,33 @@ export abstract class Socket implements SocketOps, File {
     this.error = errno;
     this.wait.wake(POLLERR);
   }
+
+  /** Whether another datagram may be written (Linux: `sock_writeable`). */
+  get writable(): boolean {
+    return this.writeMemory < this.sndbuf >> 1;
+  }
+
+  /** See `PacketOwner` (Linux: `sock_wfree`). */
+  packetGone(charge: number): void {
+    this.writeMemory -= charge;
+    if (charge > 0 && this.writable) this.wait.wake(POLLOUT | POLLWRNORM | POLLWRBAND);
+  }
+
+  packetStamped(packet: Packet, moment: number, key: number): void {
+    const kind = moment === STAMP_QUEUED ? SCM_TSTAMP_SCHED : SCM_TSTAMP_SND;
+    reportStamp(this, kind, key, () => packet.bytes());
+  }
+
+  /**
+   * What the numbers of stamped bytes count from, when OPT_ID is set: nothing for datagrams. `written`: from what was written, not
+   * what was acknowledged. A negated errno refuses.
+   */
+  timestampOrigin(_written: boolean): number {
+    return 0;
+  }
+
+  /** A call that sends and waits was given up before all was sent. */
+  sendGivenUp(): void {}
 
   bind(_address: Readonly<SocketAddress>): number {
     return -EOPNOTSUPP;
@@ -148,6 +206,27 @@ export abstract class Socket implements SocketOps, File {
 
   receive(_message: Message, _flags: number): number {
     return -EOPNOTSUPP;
+  }
+
+  /** Sends the one buffer of `message`, which lies in the page of the pool that it names, without a copy. */
+  sendPage(_message: Message): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** Receives the next bytes that lie together where they are, into `held`; how many, 0 at the end, or a negated errno. */
+  receiveHeld(_held: HeldBytes): number {
+    return -EOPNOTSUPP;
+  }
+
+  /** `bytes` were read, or looked at with MSG_PEEK (Linux: `sk_peek_offset_fwd`, `sk_peek_offset_bwd`). */
+  protected movePeekOffset(flags: number, bytes: number): void {
+    if (this.peekOffset < 0) return;
+    this.peekOffset = Math.max(this.peekOffset + ((flags & MSG_PEEK) !== 0 ? bytes : -bytes), 0);
+  }
+
+  /** Takes what splice moves into a pipe: bytes, 0 at the end, `-EAGAIN` for none yet. */
+  spliceRead(bytes: Uint8Array): number {
+    return this.receive(new Message([bytes]), 0);
   }
 
   /** Linux: `inet_shutdown` for a kind without connections. */
@@ -182,7 +261,7 @@ export abstract class Socket implements SocketOps, File {
 
   /** Linux: `sk_get_meminfo`; by the numbers `SK_MEMINFO_*`. */
   memoryInfo(): readonly number[] {
-    return [this.receiveMemory, this.rcvbuf, 0, this.sndbuf, 0, 0, 0, 0, this.drops];
+    return [this.receiveMemory, this.rcvbuf, this.writeMemory, this.sndbuf, 0, 0, 0, 0, this.drops];
   }
 
   /** Bound to interface `ifindex` (0: any); kinds that keep tables by it move in them. 0 or a negated errno. */

@@ -47,6 +47,7 @@ import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from '
 import { windowEnd } from './send-queue.ts';
 import { dropSent, highestSackSeq } from './sent-queue.ts';
 import { after, before } from './sequence.ts';
+import { stampAcknowledged } from './stamps.ts';
 import { processProbeAck, scheduleLossProbe } from './tail-loss-probe.ts';
 import { TCP_SYN_SENT, type Tcb } from './tcb.ts';
 import { echoIsBefore } from './undo.ts';
@@ -229,9 +230,11 @@ function cleanRtxQueue(conn: Connection, priorFack: number, flags: number): numb
       flag |= FLAG_DATA_ACKED;
     }
     if (!whole) break;
+    if (segment.stamps !== 0) stampAcknowledged(conn, segment);
     dropSent(conn, segment, segment.next);
   }
   conn.sendBuffer.release(tcb.sndUna);
+  conn.lent?.acknowledged(conn);
   const { head } = rtxQueue;
   if (head === null) stopBusy(conn);
   else if ((head.sacked & SACKED_ACKED) !== 0) flag |= FLAG_SACK_RENEGING;

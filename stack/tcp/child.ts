@@ -91,8 +91,12 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   }
   if (request.ecnOk !== 0) tcb.ecnFlags = ECN_OK;
   tcb.totalRetrans = request.retransmits;
+  tcb.segsIn = 1;
   if (request.retransmits > 0) {
     tcb.undoMarker = request.iss;
+    tcb.totalRto = request.retransmits;
+    tcb.totalRtoRecoveries = 1;
+    tcb.totalRtoTimeMs = Math.round(tcp.now() - request.sentUs / 1000);
     tcb.retransStampMs = tcp.tsClock(request.sentUs);
   }
   tcb.mssClamp = request.mss;

@@ -1,24 +1,31 @@
 import { MIB } from '../counters.ts';
+import { FastOpenOption } from '../wire/fastopen-option.ts';
 import { TCP_HLEN, TH_SYN } from '../wire/tcp.ts';
 import { TCPOLEN_TSTAMP_ALIGNED, type TcpOptions } from '../wire/tcp-options.ts';
 import type { Connection } from './connection.ts';
 import { RCVBUF_LOCK, TIME_RETRANS, TIMEOUT_INIT_MS } from './constants.ts';
 import { askForEcn } from './ecn.ts';
+import { checkCookie, SynPayload, sendFastOpenSyn } from './fastopen-client.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, pathAdvmss, syncMss } from './mss.ts';
+import { initMtuProbing } from './mtu-probe.ts';
 import type { Segment } from './segment.ts';
 import { crossedSyn } from './syn-sent.ts';
 import { TCP_SYN_SENT } from './tcb.ts';
 import { findPath, transmitSegment } from './transmit.ts';
 import { fullSpace, type InitialWindow, selectInitialWindow } from './window.ts';
 
+const cookie = new FastOpenOption();
 const initial: InitialWindow = { rcvWnd: 0, rcvWscale: 0, windowClamp: 0 };
 
+/** The SYN waits for the first data (`TCP_FASTOPEN_CONNECT`). */
+export const CONNECT_DEFERRED = 1;
+
 /**
- * Sends the SYN of a connection whose ends are in its control block (Linux: `tcp_v4_connect`, `tcp_connect`). 0 or a negated
- * errno; then nothing has changed but the state.
+ * Opens a connection whose ends are in its control block (Linux: `tcp_v4_connect`). `payload`: what would ride on the SYN, null:
+ * nothing would. 0, {@link CONNECT_DEFERRED} or a negated errno; then nothing has changed but the state.
  */
-export function connect(conn: Connection): number {
+export function connect(conn: Connection, payload: SynPayload | null): number {
   const { tcb, tcp } = conn;
   const failed = findPath(conn);
   if (failed < 0) return failed;
@@ -33,13 +40,27 @@ export function connect(conn: Connection): number {
     tcb.tsRecentStampMs = reuses.tsRecentStampMs;
   }
   tcb.tsOffset = tcp.timestampOffset(tcb.local, tcb.remote);
+  if (tcb.fastopenConnect === 0 || payload !== null) return sendFirstSyn(conn, payload);
+  if (!checkCookie(conn, cookie)) return sendFirstSyn(conn, new SynPayload([], 0));
+  tcb.deferConnect = 1;
+  return CONNECT_DEFERRED;
+}
+
+/** Sends the SYN of a connection (Linux: `tcp_connect`). 0 or a negated errno. */
+export function sendFirstSyn(conn: Connection, payload: SynPayload | null): number {
+  const { tcb, tcp } = conn;
+  const failed = findPath(conn);
+  if (failed < 0) return failed;
+  tcb.deferConnect = 0;
   initConnect(conn);
   const segment = queueSyn(conn);
   segment.flags |= askForEcn(conn);
   tcb.retransStampMs = tcp.tsClock(tcp.nowUs());
-  transmitSegment(conn, segment);
-  tcb.sndNxt = tcb.writeSeq;
-  tcb.pushedSeq = tcb.writeSeq;
+  if (payload === null) transmitSegment(conn, segment);
+  else sendFastOpenSyn(conn, segment, payload);
+  const { sendHead } = conn;
+  tcb.sndNxt = sendHead === null ? tcb.writeSeq : sendHead.seq;
+  tcb.pushedSeq = tcb.sndNxt;
   tcp.mib.add(MIB.TcpActiveOpens);
   conn.armRetransmit(TIME_RETRANS, tcb.rtoMs);
   conn.account();
@@ -54,6 +75,7 @@ function initConnect(conn: Connection): void {
   tcb.tcpHeaderLen = TCP_HLEN + (settings.timestamps.value !== 0 ? TCPOLEN_TSTAMP_ALIGNED : 0);
   tcb.mssClamp = tcb.userMss > 0 ? tcb.userMss : tcp.mssDefault;
   tcb.maxWindow = 0;
+  initMtuProbing(conn);
   syncMss(conn, network.mtu(path!));
   if (tcb.windowClamp === 0) tcb.windowClamp = metrics.window ?? 0;
   const advmss = pathAdvmss(conn, path!);

@@ -1,5 +1,7 @@
 import { Timer } from '../../device/clock/timer.ts';
+import type { PacketOwner } from '../../device/memory/packet-owner.ts';
 import type { RoomWaiter } from '../../device/netdevice/transmit-room.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { FastOpenOption } from '../wire/fastopen-option.ts';
 import type { Congestion } from './congestion/congestion.ts';
 import { Reno } from './congestion/reno.ts';
@@ -21,17 +23,26 @@ import { FIN_UNDER_WAY, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_ESTABLISHED, Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import type { TimeWait } from './timewait.ts';
+import type { LentBuffers } from './zerocopy.ts';
 
 /** Who holds a connection: hears what happens to it, and must only note and schedule. */
-export interface ConnectionOwner {
+export interface ConnectionOwner extends PacketOwner {
   /** `POLL*` bits of what may be true now. */
   notify(events: number): void;
   /** The sizes of its buffers were tuned. */
   buffersTuned(): void;
   /** It wants errors of routers at once (IP_RECVERR), and not only when all else failed. */
   readonly wantsErrors: boolean;
+  /** Calls that wait to write. */
+  readonly waitingWriters: number;
   /** An ICMP error came about a segment of it. `errno`: positive. */
   icmpError(errno: number, type: number, code: number, info: number): void;
+  /** Whether another call may lend its buffers, while `waiting` ranges of them have not been told of. */
+  mayLend(waiting: number): boolean;
+  /** The peer has the byte with this number, of which its writer wanted to hear. `sent`: the bytes of its segment. */
+  acknowledgedStamp(seq: number, sent: () => Uint8Array): void;
+  /** `count` calls, from number `first` on, have their buffers back. */
+  lentBack(first: number, count: number): void;
 }
 
 /**
@@ -63,6 +74,8 @@ export class Connection extends TcpEntry implements RoomWaiter {
   synOption: FastOpenOption | null = null;
   /** It answers a SYN that was meant for whoever is there, so that its own is no offer. */
   answers = false;
+  /** IP options on its segments, null: none. */
+  ipOptions: IpOptions | null = null;
   /** Segments with a lower TTL are dropped (IP_MINTTL). */
   minTtl = 0;
 
@@ -78,6 +91,10 @@ export class Connection extends TcpEntry implements RoomWaiter {
   highestSack: Segment | null = null;
   /** The first that may be lost and not sent again yet, null: not known (Linux: `retransmit_skb_hint`). */
   retransmitHint: Segment | null = null;
+  /** Buffers that callers have lent it (MSG_ZEROCOPY), null: nobody ever did. */
+  lent: LentBuffers | null = null;
+  /** Pairs of start and end: the blocks that the last SACKs told of. To forget them costs time only. */
+  readonly knownSacks: Uint32Array = new Uint32Array(8);
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();
@@ -100,8 +117,6 @@ export class Connection extends TcpEntry implements RoomWaiter {
   wantsSpace = false;
   /** The device has enough of it to send. */
   waitsForRoom = false;
-  /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
-  writeWaits = false;
   /** When the SYN-ACK went out that a handshake's last ACK answers, microseconds; 0: it was sent again. */
   synAckSentUs = 0;
   congestion: Congestion = new Reno();
@@ -124,6 +139,11 @@ export class Connection extends TcpEntry implements RoomWaiter {
     this.keepaliveTimer = new Timer(clock, () => tcp.onKeepaliveTimer(this));
     this.compressedAckTimer = new Timer(clock, () => tcp.onCompressedAckTimer(this));
     this.pacingTimer = new Timer(clock, () => tcp.sendQueued(this));
+  }
+
+  /** A writer waits for the connection to stand (Linux: `sk_write_pending`). */
+  get writeWaits(): boolean {
+    return this.owner !== null && this.owner.waitingWriters > 0;
   }
 
   get state(): number {

@@ -33,6 +33,7 @@ export const ECN_SEEN = 8;
 
 /** Milliseconds, all of them Linux's for HZ=1000. */
 export const TIMEOUT_INIT_MS = 1000;
+export const TIMEOUT_FALLBACK_MS = 3000;
 export const RTO_MIN_MS = 200;
 export const DELACK_MIN_MS = 40;
 export const DELACK_MAX_MS = 200;

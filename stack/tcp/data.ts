@@ -199,7 +199,7 @@ function drainOutOfOrder(conn: Connection): void {
 }
 
 /** The peer sends no more (Linux: `tcp_fin`). */
-function finReceived(conn: Connection): void {
+export function finReceived(conn: Connection): void {
   const { tcb, tcp } = conn;
   const next = nextState(tcb.state, EVENT_FIN);
   tcb.ackPending |= ACK_SCHED;
@@ -224,16 +224,19 @@ function finReceived(conn: Connection): void {
 /** Makes room for a packet, at the cost of what is out of order if it must be; false: there is none (Linux: `tcp_try_rmem_schedule`). */
 function reserve(conn: Connection, packet: Packet, seq: number): boolean {
   const { tcp } = conn;
-  if (canIngest(conn, packet) && tcp.memory.admits(footprint(packet))) return true;
+  if (canIngest(conn, packet, seq) && tcp.memory.admits(footprint(packet))) return true;
   return prune(conn, packet, seq);
 }
 
 /**
- * Whether the receive buffer has room for a packet's bytes, whatever memory they lie in: a full queue still takes the small
- * packet that the window was announced for (Linux: `tcp_can_ingest`).
+ * Whether the receive buffer has room for a packet's bytes, whatever memory they lie in (Linux: `tcp_can_ingest`). Linux joins
+ * packets in its queues, so that all that the window promised fits; here the promise is kept as it stands.
  */
-function canIngest(conn: Connection, packet: Packet): boolean {
-  return conn.receiveMemory + packet.length <= conn.tcb.rcvbuf;
+function canIngest(conn: Connection, packet: Packet, seq: number): boolean {
+  const { tcb, receiveMemory } = conn;
+  if (receiveMemory + packet.length <= tcb.rcvbuf) return true;
+  const end = (seq + packet.length) >>> 0;
+  return receiveMemory <= tcb.rcvbuf && !after(end, (tcb.rcvNxt + receiveWindow(tcb)) >>> 0);
 }
 
 /** Linux: `tcp_prune_queue`. */
@@ -242,29 +245,26 @@ function prune(conn: Connection, packet: Packet, seq: number): boolean {
   const used = conn.receiveMemory;
   if (used === 0) return false;
   tcp.mib.add(MIB.TcpExtPruneCalled);
-  if (!canIngest(conn, packet)) clampWindow(conn, packet);
+  if (!canIngest(conn, packet, seq)) clampWindow(conn);
   else if (tcp.memory.pressure) clampSsthresh(tcb);
-  if (fits(conn, packet)) return true;
+  if (fits(conn, packet, seq)) return true;
   pruneOutOfOrder(conn, packet, seq);
-  if (fits(conn, packet)) return true;
+  if (fits(conn, packet, seq)) return true;
   tcp.mib.add(MIB.TcpExtRcvPruned);
   conn.predicted = false;
   return false;
 }
 
-function fits(conn: Connection, packet: Packet): boolean {
-  return canIngest(conn, packet) && conn.tcp.memory.admits(0);
+function fits(conn: Connection, packet: Packet, seq: number): boolean {
+  return canIngest(conn, packet, seq) && conn.tcp.memory.admits(0);
 }
 
-/**
- * Linux: `tcp_clamp_window`. A buffer that may grow does so by the packet too, which the window promised room for; Linux grows it
- * to what is there already, and then drops the packet.
- */
-function clampWindow(conn: Connection, packet: Packet): void {
+/** Linux: `tcp_clamp_window`. */
+function clampWindow(conn: Connection): void {
   const { tcb, tcp } = conn;
   const most = tcp.settings.rmem.max;
   tcb.ackQuick = 0;
-  const used = conn.receiveMemory + packet.length;
+  const used = conn.receiveMemory;
   if (tcb.rcvbuf < most && (tcb.bufferLocks & RCVBUF_LOCK) === 0 && !tcp.memory.pressure) {
     tcb.rcvbuf = Math.min(used, most);
     conn.owner?.buffersTuned();
@@ -284,7 +284,7 @@ function pruneOutOfOrder(conn: Connection, packet: Packet, seq: number): void {
     outOfOrder.truncate(last);
     pruned = true;
     if (goal <= 0) {
-      if (canIngest(conn, packet) && !tcp.memory.pressure) break;
+      if (canIngest(conn, packet, seq) && !tcp.memory.pressure) break;
       goal = tcb.rcvbuf >> 3;
     }
   }

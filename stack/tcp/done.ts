@@ -3,6 +3,7 @@ import { MIB } from '../counters.ts';
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP } from '../socket/abi.ts';
 import { stopBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
+import { judgeFastOpen } from './fastopen-blackhole.ts';
 import { leaveFastOpenQueue } from './fastopen-queue.ts';
 import type { SegmentList } from './segment-list.ts';
 import { TCP_CLOSE, TCP_CLOSE_WAIT, TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
@@ -19,6 +20,7 @@ export function purgeWriteQueue(conn: Connection): void {
   conn.highestSack = null;
   conn.retransmitHint = null;
   conn.sendBuffer.clear();
+  conn.lent?.purge(conn);
   tcb.packetsOut = 0;
   tcb.sackedOut = 0;
   tcb.lostOut = 0;
@@ -51,6 +53,7 @@ export function destroy(conn: Connection): void {
   if (conn.destroyed) return;
   conn.destroyed = true;
   leaveFastOpenQueue(conn, false);
+  judgeFastOpen(conn);
   conn.setState(TCP_CLOSE);
   conn.stopTimers();
   purgeWriteQueue(conn);

@@ -1,12 +1,12 @@
 import { POLLOUT, POLLWRNORM } from '../socket/abi.ts';
 import { TCPOLEN_TSTAMP_ALIGNED } from '../wire/tcp-options.ts';
 import type { Connection } from './connection.ts';
+import { TIMEOUT_FALLBACK_MS } from './constants.ts';
 import { initialCwnd, updatePacingRate } from './cwnd.ts';
 import { endFastOpenHandshake } from './fastopen-handshake.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss } from './mss.ts';
 import { initMtuProbing } from './mtu-probe.ts';
-import { rearmRto } from './rearm.ts';
 import { rttSample, updateMinRtt } from './rtt.ts';
 import { expandSndbuf } from './send-space.ts';
 import { TCP_ESTABLISHED, TCP_INFINITE_SSTHRESH } from './tcb.ts';
@@ -19,8 +19,16 @@ export function initTransfer(conn: Connection): void {
   // A SYN that had to be sent twice says that the path is bad (Linux: `tcp_init_transfer`; RFC 6298, section 5.7).
   tcb.sndCwnd = tcb.totalRetrans > 1 && tcb.undoMarker !== 0 ? 1 : initialCwnd(conn);
   tcb.sndSsthresh = TCP_INFINITE_SSTHRESH;
+  if (tcb.srttUs === 0) {
+    // The handshake gave no round trip (RFC 6298, section 5.7; Linux: `tcp_init_metrics`).
+    tcb.rttvarUs = TIMEOUT_FALLBACK_MS * 1000;
+    tcb.mdevUs = tcb.rttvarUs;
+    tcb.mdevMaxUs = tcb.rttvarUs;
+    tcb.rtoMs = TIMEOUT_FALLBACK_MS;
+  }
   tcb.sndCwndStampMs = tcp.now();
   tcb.reordering = tcp.settings.reordering.value;
+  tcp.metrics.use(conn);
   conn.congestion.begin(conn);
   expandSndbuf(conn);
   initReceiveSpace(conn);
@@ -58,7 +66,6 @@ export function establish(conn: Connection, incoming: Incoming): void {
   tcb.sndWnd = incoming.window << tcb.sndWscale;
   tcb.sndWl1 = incoming.seq;
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
-  rearmRto(conn);
   updatePacingRate(conn);
   tcb.lsndtimeMs = tcp.now();
   initializeRcvMss(tcb);

@@ -3,8 +3,9 @@ import { FastOpenOption } from '../wire/fastopen-option.ts';
 /** Pairs of hosts that are remembered; the one that was not asked for longest gives way. */
 const MOST = 4096;
 
-/** Which option asks for a cookie: the assigned one, the experimental one as the next attempt, the assigned one for good. */
-const TRY_EXPERIMENTAL = 1;
+/** What asks for a cookie where none came: 0 the assigned option, then the experimental one, then the assigned one for good. */
+export const TRY_EXPERIMENTAL = 1;
+export const TRY_ASSIGNED = 2;
 
 interface Known {
   readonly cookie: FastOpenOption;
@@ -36,8 +37,8 @@ export class FastOpenCache {
   }
 
   /**
-   * Notes what a SYN-ACK said. `cookie`: `length` not above 0 for none; `tryExperimental`: greater than before to change how a
-   * cookie is asked for next time, else 0 (Linux: `tcp_fastopen_cache_set`).
+   * Notes what a SYN-ACK said. `cookie`: `length` not above 0 for none; `tryExperimental`: `TRY_*` to change how a cookie is asked
+   * for next time, else 0 (Linux: `tcp_fastopen_cache_set`).
    */
   note(
     local: number,

@@ -3,8 +3,8 @@ import { SipHash } from '../socket/siphash.ts';
 import { FastOpenOption } from '../wire/fastopen-option.ts';
 
 /** Bytes of a key, and of a key and the one that it replaces (Linux: `TCP_FASTOPEN_KEY_LENGTH`, `TCP_FASTOPEN_KEY_BUF_LENGTH`). */
-export const FASTOPEN_KEY_LENGTH = 16;
-export const FASTOPEN_KEYS_LENGTH = 32;
+const FASTOPEN_KEY_LENGTH = 16;
+const FASTOPEN_KEYS_LENGTH = 32;
 
 const COOKIE_LENGTH = 8;
 const WORDS = 4;

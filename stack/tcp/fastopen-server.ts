@@ -1,16 +1,13 @@
-import type { Packet } from '../../device/memory/packet.ts';
 import { MIB } from '../counters.ts';
 import { FastOpenOption } from '../wire/fastopen-option.ts';
 import { openChild } from './child.ts';
 import type { Connection } from './connection.ts';
 import { TIME_RETRANS, TIMEOUT_INIT_MS } from './constants.ts';
-import { advanceRcvNxt } from './data.ts';
 import { initTransfer } from './establish.ts';
 import { TFO_SERVER_COOKIE_NOT_REQD, TFO_SERVER_ENABLE } from './fastopen.ts';
 import { COOKIE_BAD, COOKIE_OF_BACKUP } from './fastopen-cookie.ts';
 import type { Incoming } from './incoming.ts';
 import type { Listener } from './listener.ts';
-import { truesize } from './payload.ts';
 import type { Request } from './request.ts';
 
 const fresh = new FastOpenOption();
@@ -81,6 +78,7 @@ function open(request: Request, incoming: Incoming): Connection | null {
   const { tcb } = conn;
   listener.fastOpen.length++;
   conn.request = request;
+  tcb.tfoChild = 1;
   // The window of a SYN is never scaled (RFC 7323, section 2.2).
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = incoming.window;
@@ -88,21 +86,4 @@ function open(request: Request, incoming: Incoming): Connection | null {
   initTransfer(conn);
   tcp.mib.add(MIB.TcpExtTCPFastOpenPassive);
   return conn;
-}
-
-/**
- * Takes the data of a SYN or a SYN-ACK, with the packet's ownership (Linux: `tcp_fastopen_add_skb`). `packet.start` is at the TCP
- * header.
- */
-export function takeSynData(conn: Connection, packet: Packet, incoming: Incoming): void {
-  const { tcb } = conn;
-  if (incoming.bytes === 0) {
-    packet.release();
-    return;
-  }
-  packet.pull(incoming.headerLength);
-  advanceRcvNxt(conn, incoming.bytes);
-  conn.receiveQueue.push(packet, truesize(packet));
-  tcb.synDataAcked = 1;
-  tcb.dataSegsIn++;
 }

@@ -3,6 +3,7 @@ import type { Connection } from './connection.ts';
 import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { before } from './sequence.ts';
+import { splitStamps } from './stamps.ts';
 
 /** Bytes of data in a segment that carries no SYN, FIN counted in `endSeq` taken off. */
 export function segmentBytes(segment: Segment): number {
@@ -50,6 +51,8 @@ export function splitSegment(
   rest.sacked = segment.sacked;
   rest.eor = segment.eor;
   segment.eor = 0;
+  rest.fragments = segment.fragments;
+  splitStamps(segment, rest);
   rest.sentUs = segment.sentUs;
   rest.transmissions = segment.transmissions;
   rest.txDelivered = segment.txDelivered;

@@ -24,7 +24,7 @@ import { Request } from './request.ts';
 import { retransmitLost } from './retransmit.ts';
 import { between } from './sequence.ts';
 import { OPENING, stateIn } from './states.ts';
-import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
+import { TCP_CLOSE, TCP_LISTEN, TCP_SYN_SENT } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 import { findPath } from './transmit.ts';
 
@@ -122,7 +122,9 @@ function mtuReduced(conn: Connection, packet: Packet, mtu: number): void {
   if (now < mtu && tcb.pmtuDiscover === 2) tcb.softError = EMSGSIZE;
   if (tcb.pmtuDiscover === 3 || tcb.pmtuCookie <= now) return;
   syncMss(conn, now);
-  if (markTooLong(conn, currentMss(conn))) retransmitLost(conn);
+  // Of a SYN with data the two parts are queued apart, and were too long only together.
+  const lost = tcb.synData !== 0 && tcb.state === TCP_SYN_SENT ? -1 : currentMss(conn);
+  if (markTooLong(conn, lost)) retransmitLost(conn);
 }
 
 /** The path was broken and an error says so: no need to wait as long as for congestion (RFC 6069; Linux: `tcp_ld_RTO_revert`). */

@@ -1,6 +1,6 @@
 import { updateChrono } from './chrono.ts';
 import type { Connection } from './connection.ts';
-import { PACING_UNLIMITED } from './constants.ts';
+import { DELACK_MAX_MS, ECN_OK, ECN_SEEN, PACING_UNLIMITED } from './constants.ts';
 import { deliveryRate } from './delivery-rate.ts';
 import { unsentBytes } from './send-space.ts';
 import { TCP_LISTEN } from './tcb.ts';
@@ -12,7 +12,9 @@ const OPT_TIMESTAMPS = 1;
 const OPT_SACK = 2;
 const OPT_WSCALE = 4;
 const OPT_ECN = 8;
+const OPT_ECN_SEEN = 16;
 const OPT_SYN_DATA = 32;
+const OPT_TFO_CHILD = 128;
 
 /** Writes `struct tcp_info` as it stands in memory on x86-64 (Linux: `tcp_get_info`); unknown numbers are 0. */
 export function writeTcpInfo(conn: Connection, out: DataView): void {
@@ -28,13 +30,15 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
     (tcb.tstampOk !== 0 ? OPT_TIMESTAMPS : 0) |
     (tcb.sackOk !== 0 ? OPT_SACK : 0) |
     (tcb.wscaleOk !== 0 ? OPT_WSCALE : 0) |
-    (tcb.ecnFlags !== 0 ? OPT_ECN : 0) |
-    (tcb.synDataAcked !== 0 ? OPT_SYN_DATA : 0);
+    ((tcb.ecnFlags & ECN_OK) !== 0 ? OPT_ECN : 0) |
+    ((tcb.ecnFlags & ECN_SEEN) !== 0 ? OPT_ECN_SEEN : 0) |
+    (tcb.synDataAcked !== 0 ? OPT_SYN_DATA : 0) |
+    (tcb.tfoChild !== 0 ? OPT_TFO_CHILD : 0);
   out.setUint8(5, options);
   out.setUint8(6, tcb.sndWscale | (tcb.rcvWscale << 4));
   out.setUint8(7, tcb.rateAppLimited | (tcb.fastopenClientFail << 1));
   out.setUint32(8, tcb.rtoMs * 1000, true);
-  out.setUint32(12, tcb.ackAtoMs * 1000, true);
+  out.setUint32(12, Math.min(tcb.ackAtoMs, DELACK_MAX_MS) * 1000, true);
   out.setUint32(16, tcb.mssCache, true);
   out.setUint32(20, tcb.rcvMss, true);
   out.setUint32(24, tcb.state === TCP_LISTEN ? 0 : tcb.packetsOut, true);
@@ -78,6 +82,10 @@ export function writeTcpInfo(conn: Connection, out: DataView): void {
   out.setUint32(224, tcb.rcvOooPackets, true);
   out.setUint32(228, tcb.sndWnd, true);
   out.setUint32(232, tcb.rcvWnd, true);
+  out.setUint16(240, tcb.totalRto, true);
+  out.setUint16(242, tcb.totalRtoRecoveries, true);
+  const recovering = tcb.rtoStampMs === 0 ? 0 : now - tcb.rtoStampMs;
+  out.setUint32(244, tcb.totalRtoTimeMs + recovering, true);
 }
 
 /** A rate in bytes a second; none is all ones. */

@@ -241,8 +241,12 @@ function finAcknowledged(conn: Connection, packet: Packet, incoming: Incoming): 
   if (next === tcb.state || tcb.sndUna !== tcb.writeSeq) return true;
   if (next === TCP_FIN_WAIT2) return enterFinWait2(conn, packet, incoming);
   packet.release();
-  if (next === TCP_TIME_WAIT) tcp.timeWait(conn, TCP_TIME_WAIT, 0);
-  else done(conn);
+  if (next === TCP_TIME_WAIT) {
+    tcp.timeWait(conn, TCP_TIME_WAIT, 0);
+  } else {
+    tcp.metrics.keep(conn);
+    done(conn);
+  }
   return false;
 }
 

@@ -68,6 +68,7 @@ export class Ipv4Network implements TcpNetwork {
     tos: number,
     ttl: number,
     dontFragment: boolean,
+    options: IpOptions | null,
   ): number {
     const { output } = this.#context.ip;
     const fields = this.#fields;
@@ -77,7 +78,7 @@ export class Ipv4Network implements TcpNetwork {
     fields.ttl = ttl > 0 ? ttl : output.defaultTtl(way);
     fields.tos = tos;
     fields.fragment = dontFragment ? IP_DF : 0;
-    return output.push(packet, way, fields, this.#options);
+    return output.push(packet, way, fields, options ?? this.#options);
   }
 
   confirm(path: NetworkPath, remote: number): void {

@@ -21,16 +21,25 @@ export function boundToHalfWindow(tcb: Tcb, bytes: number): number {
 
 /** Bytes of payload that fit into a packet of `mtu` bytes (Linux: `tcp_mtu_to_mss`). */
 export function mtuToMss(conn: Connection, mtu: number): number {
+  return bareMss(conn, mtu) - (conn.tcb.tcpHeaderLen - TCP_HLEN);
+}
+
+/** The same if there were no options (Linux: `__tcp_mtu_to_mss`). */
+export function bareMss(conn: Connection, mtu: number): number {
   const { tcb, network, tcp } = conn;
   let mss = mtu - network.family.headerLength - TCP_HLEN;
   if (mss > tcb.mssClamp) mss = tcb.mssClamp;
-  mss = Math.max(mss, tcp.settings.minSndMss.value);
-  return mss - (tcb.tcpHeaderLen - TCP_HLEN);
+  return Math.max(mss - optionBytes(conn), tcp.settings.minSndMss.value);
 }
 
 /** The packet that `mss` bytes of payload make (Linux: `tcp_mss_to_mtu`). */
 export function mssToMtu(conn: Connection, mss: number): number {
-  return mss + conn.tcb.tcpHeaderLen + conn.network.family.headerLength;
+  return mss + conn.tcb.tcpHeaderLen + conn.network.family.headerLength + optionBytes(conn);
+}
+
+/** Bytes of IP options on each segment (Linux: `icsk_ext_hdr_len`). */
+function optionBytes(conn: Connection): number {
+  return conn.ipOptions === null ? 0 : conn.ipOptions.length;
 }
 
 /** Sets the segment size by a path MTU, and by what probes have shown to pass when it is probed for (Linux: `tcp_sync_mss`). */

@@ -55,7 +55,7 @@ function canJoin(head: Segment, size: number): boolean {
   for (let segment: Segment | null = head; segment !== null; segment = segment.next) {
     left -= segmentBytes(segment);
     if (left <= 0) return true;
-    if (segment.eor !== 0) return false;
+    if (segment.eor !== 0 || segment.fragments !== 0 || (segment.next?.fragments ?? 0) !== 0) return false;
   }
   return false;
 }

@@ -1,5 +1,6 @@
 import type { Packet } from '../../device/memory/packet.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
+import type { IpOptions } from '../ip/options.ts';
 import type { Family } from '../socket/family.ts';
 
 /** A path to a peer, as far as TCP must know it. */
@@ -53,6 +54,7 @@ export interface TcpNetwork {
     tos: number,
     ttl: number,
     dontFragment: boolean,
+    options: IpOptions | null,
   ): number;
   /** The peer makes progress: its neighbour is there (Linux: `sk_dst_confirm`). */
   confirm(path: NetworkPath, remote: number): void;

@@ -12,7 +12,7 @@ import type { Tcb } from './tcb.ts';
 const UNPACED_SEGMENTS = 10;
 
 /** Whether a connection's segments are spread out (Linux: `sk_pacing_status`). */
-function isPaced(conn: Connection): boolean {
+export function isPaced(conn: Connection): boolean {
   return conn.tcb.paced !== 0 || conn.path?.dev.discipline.paces === true;
 }
 

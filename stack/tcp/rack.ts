@@ -24,7 +24,7 @@ export function rackAdvance(conn: Connection, sacked: number, endSeq: number, se
   const { tcb, tcp } = conn;
   const rttUs = tcp.nowUs() - sentUs;
   // Sooner than any round trip: what arrived was an earlier transmission.
-  if (rttUs < tcb.minRttUs && tcb.minRttUs !== 0xffffffff && (sacked & RETRANSMITTED) !== 0) return;
+  if (rttUs < tcb.minRttUs && (sacked & RETRANSMITTED) !== 0) return;
   tcb.rackAdvanced = 1;
   tcb.rackRttUs = rttUs;
   if (!sentAfter(sentUs, tcb.rackMstampUs, endSeq, tcb.rackEndSeq)) return;

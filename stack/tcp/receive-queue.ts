@@ -1,4 +1,5 @@
 import type { Packet } from '../../device/memory/packet.ts';
+import type { HeldBytes } from '../socket/held-bytes.ts';
 import { copyPayload, footprint, trimFront } from './payload.ts';
 
 /**
@@ -15,6 +16,8 @@ export class ReceiveQueue {
   memory = 0;
   /** Memory that they really tie up, in bytes. */
   footprint = 0;
+  /** When the packet came that was read last, in milliseconds of the clock; 0: not known. */
+  arrivedMs = 0;
   #sizes = new Uint32Array(4);
 
   get length(): number {
@@ -53,6 +56,7 @@ export class ReceiveQueue {
       }
       const part = Math.min(size - offset, length - copied);
       copyPayload(packet, offset, target, at + copied, part);
+      this.arrivedMs = packet.timestamp;
       copied += part;
       offset = 0;
     }
@@ -92,6 +96,21 @@ export class ReceiveQueue {
     return copied;
   }
 
+  /**
+   * Lets `held` hold the first bytes that lie together, `most` at most, and takes them off the front; how many. There are some, and
+   * nothing is held by it yet.
+   */
+  hold(most: number, held: HeldBytes): number {
+    const packet = this.#ring[this.#head]!;
+    const linear = packet.end - packet.start;
+    const bytes = Math.min(most, linear > 0 ? linear : packet.payloadLength);
+    held.hold(packet, linear > 0 ? packet.start : packet.payload, bytes);
+    packet.retain();
+    if (bytes === packet.length) this.#drop(packet, bytes);
+    else this.#trim(packet, bytes);
+    return bytes;
+  }
+
   /** Releases everything. */
   clear(): void {
     while (this.#count > 0) {
@@ -108,6 +127,7 @@ export class ReceiveQueue {
   }
 
   #trim(packet: Packet, bytes: number): void {
+    this.arrivedMs = packet.timestamp;
     this.footprint -= footprint(packet);
     trimFront(packet, bytes);
     this.footprint += footprint(packet);
@@ -115,6 +135,7 @@ export class ReceiveQueue {
   }
 
   #drop(packet: Packet, size: number): void {
+    this.arrivedMs = packet.timestamp;
     this.#ring[this.#head] = null;
     this.memory -= this.#sizes[this.#head]!;
     this.#head = (this.#head + 1) & (this.#ring.length - 1);

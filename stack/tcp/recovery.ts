@@ -99,6 +99,7 @@ export function fastRetransmitAlert(
       return REXMIT_LOST;
     case TCP_CA_LOSS: {
       const rexmit = processLoss(conn, flag, duplicates, windowEnd);
+      addTimeoutTime(conn);
       identifyLoss(conn);
       const state: number = tcb.caState;
       if (state !== TCP_CA_OPEN && (alertFlag & FLAG_LOST_RETRANS) === 0) return rexmit;
@@ -107,6 +108,14 @@ export function fastRetransmitAlert(
     default:
       return otherwise(conn, duplicates, flag, REXMIT_NONE);
   }
+}
+
+/** A timeout's recovery is over: the time that it took is added up (Linux: `tcp_update_rto_time`). */
+function addTimeoutTime({ tcb, tcp }: Connection): void {
+  const state: number = tcb.caState;
+  if (state === TCP_CA_LOSS || tcb.rtoStampMs === 0) return;
+  tcb.totalRtoTimeMs += tcp.now() - tcb.rtoStampMs;
+  tcb.rtoStampMs = 0;
 }
 
 /** Neither in recovery nor waiting for a timeout's end. */
@@ -214,12 +223,17 @@ export function markTooLong(conn: Connection, mss: number): boolean {
   conn.retransmitHint = null;
   if (tcb.lostOut === 0) return false;
   if (tcb.sackOk === 0) limitRenoSacked(tcb);
-  if (tcb.caState !== TCP_CA_LOSS) {
-    tcb.highSeq = tcb.sndNxt;
-    tcb.sndSsthresh = currentSsthresh(tcb);
-    tcb.priorSsthresh = 0;
-    tcb.undoMarker = 0;
-    setCaState(conn, TCP_CA_LOSS);
-  }
+  loseWithoutCongestion(conn);
   return true;
+}
+
+/** What is marked lost was not lost to congestion (Linux: `tcp_non_congestion_loss_retransmit`). */
+export function loseWithoutCongestion(conn: Connection): void {
+  const { tcb } = conn;
+  if (tcb.caState === TCP_CA_LOSS) return;
+  tcb.highSeq = tcb.sndNxt;
+  tcb.sndSsthresh = currentSsthresh(tcb);
+  tcb.priorSsthresh = 0;
+  tcb.undoMarker = 0;
+  setCaState(conn, TCP_CA_LOSS);
 }

@@ -12,6 +12,7 @@ import { EVER_RETRANS, LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from '
 import { windowEnd } from './send-queue.ts';
 import { dropSent } from './sent-queue.ts';
 import { before, distance } from './sequence.ts';
+import { joinStamps } from './stamps.ts';
 import { SENDS_QUEUED, stateIn } from './states.ts';
 import { packetsInFlight, TCP_CA_LOSS } from './tcb.ts';
 import { transmitSegment } from './transmit.ts';
@@ -56,7 +57,7 @@ export function retransmitBytes(conn: Connection, segment: Segment, segs: number
   tcp.mib.add(MIB.TcpRetransSegs, sent);
   if ((segment.flags & TH_SYN) !== 0) tcp.mib.add(MIB.TcpExtTCPSynRetrans);
   tcb.totalRetrans += sent;
-  tcb.bytesRetrans += segmentBytes(segment);
+  if ((segment.flags & TH_SYN) === 0) tcb.bytesRetrans += segmentBytes(segment);
   segment.transmissions++;
   const result = transmitSegment(conn, segment);
   segment.sacked |= EVER_RETRANS;
@@ -71,6 +72,7 @@ function collapse(conn: Connection, segment: Segment, space: number): void {
   let left = space - segmentBytes(segment);
   for (let next = segment.next; next !== null; next = segment.next) {
     if (segment.eor !== 0 || next.pcount > 1 || (next.flags & TH_SYN) !== 0) return;
+    if ((segment.fragments | next.fragments) !== 0) return;
     if ((next.sacked & SACKED_ACKED) !== 0) return;
     left -= segmentBytes(next);
     if (left < 0 || segmentBytes(next) === 0) return;
@@ -79,6 +81,7 @@ function collapse(conn: Connection, segment: Segment, space: number): void {
     segment.flags |= next.flags;
     segment.eor = next.eor;
     segment.sacked |= next.sacked & EVER_RETRANS;
+    joinStamps(segment, next);
     adjustPcount(conn, next, next.pcount);
     dropSent(conn, next, segment);
   }

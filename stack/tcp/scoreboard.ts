@@ -58,18 +58,72 @@ export function takeSacks(
   if (before(ack, (priorUna - tcb.maxWindow) >>> 0)) return 0;
   if (tcb.packetsOut === 0) return state.flag;
   collectBlocks(conn, options, ack, priorUna, found);
-  let segment: Segment | null = conn.rtxQueue.head;
-  for (let i = 0; i < count; i++) {
-    const start = starts[i]!;
-    if (!before(start, highestSackSeq(conn))) {
-      segment = conn.highestSack;
-      if (segment === null) break;
-    }
-    while (segment !== null && !after(segment.endSeq, start)) segment = segment.next;
-    segment = tagBlock(conn, segment, start, ends[i]!, i, state);
-  }
+  tagBlocks(conn, state);
+  remember(conn);
   if (tcb.caState !== TCP_CA_LOSS || tcb.undoMarker !== 0) checkSackReordering(conn, state.reord, false);
   return state.flag;
+}
+
+/**
+ * Tags what the blocks cover, but for what the ones before covered already: who tells the same again and again makes no work by it
+ * (Linux: `recv_sack_cache`).
+ */
+function tagBlocks(conn: Connection, state: SackState): void {
+  const known = conn.knownSacks;
+  let segment: Segment | null = conn.rtxQueue.head;
+  let cached = conn.tcb.sackedOut === 0 ? MOST_BLOCKS : 0;
+  while (cached < MOST_BLOCKS && known[cached * 2] === known[cached * 2 + 1]) cached++;
+  for (let i = 0; i < count; ) {
+    const start = starts[i]!;
+    const end = ends[i]!;
+    while (cached < MOST_BLOCKS && !before(start, known[cached * 2 + 1]!)) cached++;
+    if (cached < MOST_BLOCKS && i !== duplicate && after(end, known[cached * 2]!)) {
+      const from = known[cached * 2]!;
+      const until = known[cached * 2 + 1]!;
+      if (before(start, from)) segment = tagBlock(conn, skipTo(segment, start), start, from, i, state);
+      if (!after(end, until)) {
+        i++;
+        continue;
+      }
+      if (i + 1 === duplicate && before(starts[duplicate]!, until)) {
+        const again = starts[duplicate]!;
+        segment = tagBlock(conn, skipTo(segment, again), again, ends[duplicate]!, duplicate, state);
+      }
+      cached++;
+      if (highestSackSeq(conn) !== until) {
+        segment = skipTo(segment, until);
+        continue;
+      }
+      segment = conn.highestSack;
+      if (segment === null) return;
+    } else {
+      if (!before(start, highestSackSeq(conn))) {
+        segment = conn.highestSack;
+        if (segment === null) return;
+      }
+      segment = skipTo(segment, start);
+    }
+    segment = tagBlock(conn, segment, start, end, i, state);
+    i++;
+  }
+}
+
+/** The first segment from `from` on that has anything at or behind `seq` (Linux: `tcp_sacktag_skip`). */
+function skipTo(from: Segment | null, seq: number): Segment | null {
+  let segment = from;
+  while (segment !== null && !after(segment.endSeq, seq)) segment = segment.next;
+  return segment;
+}
+
+/** Keeps the blocks, which are in order, at the end of those that are known; what is before them counts as none. */
+function remember(conn: Connection): void {
+  const known = conn.knownSacks;
+  const first = MOST_BLOCKS - count;
+  known.fill(0, 0, first * 2);
+  for (let i = 0; i < count; i++) {
+    known[(first + i) * 2] = starts[i]!;
+    known[(first + i) * 2 + 1] = ends[i]!;
+  }
 }
 
 /** Puts the blocks that can be true in order. */

@@ -72,6 +72,9 @@ export class SegmentPool {
     segment.sentUs = 0;
     segment.transmissions = 0;
     segment.eor = 0;
+    segment.fragments = 0;
+    segment.stamps = 0;
+    segment.stampSeq = 0;
     segment.txDelivered = 0;
     segment.txDeliveredUs = 0;
     segment.txFirstTxUs = 0;

@@ -32,6 +32,11 @@ export class Segment {
   transmissions = 0;
   /** End of record: nothing may be appended (`MSG_EOR`). */
   eor = 0;
+  /** Pieces that its bytes are in, when their buffers were lent (`MSG_ZEROCOPY`), 0: they were copied. */
+  fragments = 0;
+  /** `SOF_TIMESTAMPING_TX_*` bits that its sender wants to be told of, and the byte that they are about. */
+  stamps = 0;
+  stampSeq = 0;
   /** Delivery-rate sample taken when it was sent (draft-cheng-iccrg-delivery-rate-estimation). */
   txDelivered = 0;
   txDeliveredUs = 0;

@@ -59,6 +59,18 @@ export class SendBuffer {
   }
 
   /**
+   * Appends `length` bytes that lie from `offset` on in a page that an application has filled; they are not copied. It refers to
+   * the page until they are acknowledged.
+   */
+  adopt(seq: number, offset: number, length: number, page: number): void {
+    const last = (this.#head + this.#count - 1) & (this.#seq.length - 1);
+    if (this.#count > 0 && this.#page[last] === page && this.#offset[last]! + this.#length[last]! === offset)
+      this.#length[last]! += length;
+    else this.#push(seq, offset, length, page);
+    this.bytes += length;
+  }
+
+  /**
    * Says that a segment begins which will have `bytes`: many of them begin on a page of their own rather than lie on two, which
    * would take two packets.
    */
@@ -149,14 +161,17 @@ export class SendBuffer {
 
   /** All bytes, oldest first: for a snapshot. */
   toBytes(): Buffer {
-    const out = Buffer.allocUnsafe(this.bytes);
-    const mask = this.#seq.length - 1;
-    let at = 0;
-    for (let i = 0; i < this.#count; i++) {
-      const run = (this.#head + i) & mask;
-      const offset = this.#offset[run]!;
-      out.set(this.#pool.u8.subarray(offset, offset + this.#length[run]!), at);
-      at += this.#length[run]!;
+    return this.bytesFrom(this.#seq[this.#head]!, this.bytes);
+  }
+
+  /** A copy of `length` bytes from number `seq` on, which are in the buffer: never on a packet's path. */
+  bytesFrom(seq: number, length: number): Buffer {
+    const out = Buffer.allocUnsafe(length);
+    const stretch: Stretch = { offset: 0, length: 0, page: 0 };
+    for (let done = 0; done < length; done += stretch.length) {
+      this.locate((seq + done) >>> 0, stretch);
+      const end = stretch.offset + Math.min(stretch.length, length - done);
+      out.set(this.#pool.u8.subarray(stretch.offset, end), done);
     }
     return out;
   }

@@ -5,6 +5,7 @@ import { TIME_LOSS_PROBE } from './constants.ts';
 import { segmentBytes } from './fragment.ts';
 import { rearmRto } from './rearm.ts';
 import type { Segment } from './segment.ts';
+import { joinStamps } from './stamps.ts';
 import type { Tcb } from './tcb.ts';
 
 /** The queue of what is to be sent, as its readers see it: its limit, its head, and the step from it to what is out. */
@@ -31,6 +32,8 @@ export function newDataSent(conn: Connection, segment: Segment): void {
 export function growSegment(conn: Connection, segment: Segment, missing: number): void {
   const { next } = segment;
   if (missing <= 0 || next === null || segment.eor !== 0 || (segment.flags & TH_FIN) !== 0) return;
+  // As in Linux, what was lent stays where it is.
+  if ((segment.fragments | next.fragments) !== 0) return;
   const bytes = segmentBytes(next);
   if (bytes === 0) return;
   if (bytes > missing) {
@@ -41,6 +44,7 @@ export function growSegment(conn: Connection, segment: Segment, missing: number)
   segment.endSeq = next.endSeq;
   segment.flags |= next.flags;
   segment.eor = next.eor;
+  joinStamps(segment, next);
   conn.writeQueue.remove(next);
   conn.freeSegment(next);
 }

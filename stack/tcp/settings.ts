@@ -34,6 +34,8 @@ const SETTINGS = {
   moderateRcvbuf: ['tcp_moderate_rcvbuf', 1, 0, 255],
   mtuProbeFloor: ['tcp_mtu_probe_floor', 48, 0, MOST],
   mtuProbing: ['tcp_mtu_probing', 0, 0, 2],
+  noMetricsSave: ['tcp_no_metrics_save', 0, 0, 255],
+  noSsthreshMetricsSave: ['tcp_no_ssthresh_metrics_save', 1, 0, 1],
   notsentLowat: ['tcp_notsent_lowat', 0xffffffff, 0, 0xffffffff],
   orphanRetries: ['tcp_orphan_retries', 0, 0, 255],
   pacingCaRatio: ['tcp_pacing_ca_ratio', 120, 0, 1000],

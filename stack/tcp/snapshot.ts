@@ -1,16 +1,20 @@
 import { ENOBUFS } from '../../device/errno.ts';
 import { copyBytes } from '../../device/memory/pool.ts';
+import { IpOptions } from '../ip/options.ts';
 import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
+import { FastOpenKeys } from './fastopen-cookie.ts';
 import { truesize } from './payload.ts';
+import { loadRequest, type SavedRequest, saveRequest } from './request-snapshot.ts';
 import { LOST, SACKED_ACKED, SACKED_RETRANS, type Segment } from './segment.ts';
 import type { SegmentList } from './segment-list.ts';
 import { advance, distance } from './sequence.ts';
 import { loadTcb, saveTcb, type Tcb } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
+import { LentBuffers, type LentCalls } from './zerocopy.ts';
 
 /** Layout of {@link SavedConnection}; another one is refused. */
-const VERSION = 1;
+const VERSION = 2;
 /** Bytes of a packet that restored data is put into. */
 const CHUNK = 1460;
 
@@ -31,6 +35,7 @@ const MOMENTS_MS: readonly NumberField<Tcb>[] = [
   'mtupProbeStampMs',
   'probesStampMs',
   'retransStampMs',
+  'rtoStampMs',
 ];
 const MOMENTS_US: readonly NumberField<Tcb>[] = [
   'firstTxUs',
@@ -53,6 +58,9 @@ const SEGMENT_FIELDS = [
   'sentUs',
   'transmissions',
   'eor',
+  'fragments',
+  'stamps',
+  'stampSeq',
   'txDelivered',
   'txDeliveredUs',
   'txFirstTxUs',
@@ -71,10 +79,18 @@ export interface SavedConnection {
   readonly congestion: string;
   readonly congestionState: Readonly<Record<string, number>>;
   readonly minTtl: number;
+  /** IP options on its segments: the bytes in base64, and what was read of them. */
+  readonly ipOptions: Readonly<Record<string, number | boolean | string>> | null;
   readonly wantsSpace: boolean;
+  /** It was opened by data in a SYN, and that is not answered yet. */
+  readonly request: Readonly<SavedRequest> | null;
+  /** `TCP_FASTOPEN_KEY` as the sysctl writes it. */
+  readonly fastOpenKeys: string | null;
   /** Bytes that were written and not acknowledged, from `sendSeq` on. */
   readonly send: string;
   readonly sendSeq: number;
+  /** Calls whose buffers were lent. */
+  readonly lent: readonly Readonly<LentCalls>[];
   readonly sent: readonly Readonly<SavedSegment>[];
   readonly unsent: readonly Readonly<SavedSegment>[];
   /** Bytes that can be read. */
@@ -115,9 +131,13 @@ export function saveConnection(conn: Connection): SavedConnection {
     congestion: conn.congestion.name,
     congestionState: conn.congestion.save(),
     minTtl: conn.minTtl,
+    ipOptions: saveOptions(conn.ipOptions),
     wantsSpace: conn.wantsSpace,
+    request: saveRequest(conn),
+    fastOpenKeys: conn.fastOpenKeys?.toString() ?? null,
     send: conn.sendBuffer.toBytes().toString('base64'),
     sendSeq: conn.sendBuffer.bytes > 0 ? conn.sendBuffer.firstSeq : tcb.writeSeq,
+    lent: (conn.lent?.calls ?? []).map((calls) => ({ ...calls, held: false })),
     sent: saveSegments(conn.rtxQueue),
     unsent: saveSegments(conn.writeQueue),
     receive: conn.receiveQueue.toBytes().toString('base64'),
@@ -130,6 +150,24 @@ export function saveConnection(conn: Connection): SavedConnection {
       pacing: conn.pacingTimer.remaining,
     },
   };
+}
+
+function saveOptions(options: IpOptions | null): SavedConnection['ipOptions'] {
+  if (options === null) return null;
+  const fields = Object.fromEntries(Object.entries(options)) as Record<string, number | boolean>;
+  return { ...fields, data: Buffer.from(options.data).toString('base64') };
+}
+
+function loadOptions(saved: SavedConnection['ipOptions']): IpOptions | null {
+  if (saved === null) return null;
+  const options = new IpOptions();
+  const { data, ...fields } = saved;
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof options[name as keyof IpOptions] !== typeof value) throw new TypeError(`IP options: ${name}`);
+    Object.assign(options, { [name]: value });
+  }
+  options.data.set(Buffer.from(String(data), 'base64').subarray(0, options.data.length));
+  return options;
 }
 
 function saveSegments(list: SegmentList): SavedSegment[] {
@@ -156,7 +194,10 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   congestion.load(saved.congestionState, tcp.now() - saved.now);
   conn.congestion = congestion;
   conn.minTtl = saved.minTtl;
+  conn.ipOptions = loadOptions(saved.ipOptions);
   conn.wantsSpace = saved.wantsSpace;
+  conn.fastOpenKeys = saved.fastOpenKeys === null ? null : FastOpenKeys.parse(saved.fastOpenKeys);
+  if (saved.request !== null) loadRequest(conn, saved.request, tcp.now() - saved.now);
   if (!loadSend(conn, saved) || !loadReceive(conn, saved)) {
     conn.sendBuffer.clear();
     conn.receiveQueue.clear();
@@ -167,6 +208,10 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
   loadSegments(conn, conn.rtxQueue, saved.sent, shiftUs);
   loadSegments(conn, conn.writeQueue, saved.unsent, shiftUs);
   rebuildHints(conn);
+  if (saved.lent.length > 0) {
+    conn.lent = new LentBuffers();
+    conn.lent.calls.push(...saved.lent.map((calls) => ({ ...calls })));
+  }
   conn.receiverSack.blocks.set(saved.sacks.slice(0, 8));
   conn.receiverSack.count = Math.min(saved.sacks.length >> 1, 4);
   tcp.stateChanges(conn, 7, conn.tcb.state);

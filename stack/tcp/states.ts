@@ -79,6 +79,9 @@ export function stateIn(state: number, mask: number): boolean {
   return ((1 << state) & mask) !== 0;
 }
 
+/** The peer's FIN has been received. */
+export const PEER_CLOSED: number =
+  (1 << TCP_CLOSE_WAIT) | (1 << TCP_LAST_ACK) | (1 << TCP_CLOSING) | (1 << TCP_TIME_WAIT);
 /** What is queued may still go out (Linux: `tcp_tsq_write`). */
 export const SENDS_QUEUED: number = (1 << TCP_ESTABLISHED) | (1 << TCP_CLOSE_WAIT) | FIN_UNDER_WAY;
 /** A handshake is under way. */

@@ -11,9 +11,9 @@ import { ACK_SCHED, ACK_TIMER, DELACK_MAX_MS, MAX_QUICKACKS, TIME_RETRANS } from
 import { resetReceived } from './done.ts';
 import { ecnAnswered } from './ecn.ts';
 import { initTransfer, undoSpuriousSyn } from './establish.ts';
+import { takeFastOpenAnswer } from './fastopen-client.ts';
 import type { Incoming } from './incoming.ts';
 import { initializeRcvMss, syncMss } from './mss.ts';
-import { initMtuProbing } from './mtu-probe.ts';
 import { pushFrames } from './output.ts';
 import { enterQuickack, inPingpong } from './quickack.ts';
 import { after, between } from './sequence.ts';
@@ -62,13 +62,20 @@ export function receiveInSynSent(
     return true;
   }
   ecnAnswered(conn, incoming);
-  takeSynOptions(conn, options);
+  takeSynOptions(conn, options, true);
   tcb.sndWl1 = seq;
   undoSpuriousSyn(conn);
   receiveAck(conn, incoming, options, FLAG_SLOWPATH);
   beginReceiving(conn, incoming);
   finishConnect(conn);
-  packet.release();
+  if (tcb.synFastopen !== 0 || tcb.synData !== 0) {
+    if (takeFastOpenAnswer(conn, packet, incoming, options)) {
+      pushFrames(conn);
+      return true;
+    }
+  } else {
+    packet.release();
+  }
   if (conn.writeWaits || tcb.deferAccept > 0 || inPingpong(conn)) {
     tcb.ackPending |= ACK_SCHED | ACK_TIMER;
     enterQuickack(tcb, MAX_QUICKACKS);
@@ -80,8 +87,8 @@ export function receiveInSynSent(
   return true;
 }
 
-/** What the peer's SYN says of itself. */
-function takeSynOptions(conn: Connection, options: TcpOptions): void {
+/** What the peer's SYN says of itself. `answers`: one of the two SYNs answers the other, which Linux takes into account only then. */
+function takeSynOptions(conn: Connection, options: TcpOptions, answers: boolean): void {
   const { tcb, tcp } = conn;
   const { settings } = tcp;
   if (options.mss > 0) tcb.mssClamp = tcb.userMss > 0 ? Math.min(options.mss, tcb.userMss) : options.mss;
@@ -90,7 +97,7 @@ function takeSynOptions(conn: Connection, options: TcpOptions): void {
     tcb.sndWscale = Math.min(options.windowScale, TCP_MAX_WSCALE);
   }
   if (options.sackPermitted !== 0 && settings.sack.value !== 0) tcb.sackOk = 1;
-  if (tcb.wscaleOk === 0) {
+  if (tcb.wscaleOk === 0 && answers) {
     tcb.sndWscale = 0;
     tcb.rcvWscale = 0;
     tcb.windowClamp = Math.min(tcb.windowClamp, 0xffff);
@@ -113,7 +120,6 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;
   tcb.maxWindow = Math.max(tcb.maxWindow, incoming.window);
-  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   if (tcb.tstampOk !== 0) tcb.advmss -= TCPOLEN_TSTAMP_ALIGNED;
   initializeRcvMss(tcb);
@@ -123,6 +129,7 @@ function beginReceiving(conn: Connection, incoming: Incoming): void {
 function finishConnect(conn: Connection): void {
   const { tcb, tcp } = conn;
   conn.setState(TCP_ESTABLISHED);
+  tcb.lrcvtimeMs = tcp.now();
   initTransfer(conn);
   tcb.lsndtimeMs = tcp.now();
   tcb.lrcvtimeMs = tcb.lsndtimeMs;
@@ -134,7 +141,7 @@ function finishConnect(conn: Connection): void {
 /** Both ends open at once: their SYNs have crossed (RFC 9293, section 3.5). */
 export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOptions): void {
   const { tcb } = conn;
-  takeSynOptions(conn, options);
+  takeSynOptions(conn, options, conn.answers);
   conn.setState(TCP_SYN_RECV);
   tcb.irs = incoming.seq;
   tcb.rcvNxt = (incoming.seq + 1) >>> 0;
@@ -143,7 +150,6 @@ export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOpt
   tcb.sndWnd = incoming.window;
   tcb.sndWl1 = incoming.seq;
   tcb.maxWindow = tcb.sndWnd;
-  initMtuProbing(conn);
   syncMss(conn, tcb.pmtuCookie);
   initializeRcvMss(tcb);
   const { head } = conn.rtxQueue;

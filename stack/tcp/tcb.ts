@@ -190,7 +190,7 @@ export class Tcb {
   /** The last good delivery rate: segments in microseconds, and whether the application had no more to send. */
   rateDelivered = 0;
   rateIntervalUs = 0;
-  rateAppLimited = 0;
+  rateAppLimited = 1;
   firstTxUs = 0;
   deliveredUs = 0;
 
@@ -258,6 +258,8 @@ export class Tcb {
   deferAccept = 0;
   /** `TCP_INQ`: tell with each read how much is left. */
   recvmsgInq = 0;
+  /** Number of the next call with MSG_ZEROCOPY (Linux: `sk_zckey`). */
+  zerocopyNext = 0;
   probesOut = 0;
   keepaliveProbes = 0;
   keepaliveTimeMs = 7_200_000;
@@ -275,6 +277,8 @@ export class Tcb {
   synFastopenExp = 0;
   synData = 0;
   synDataAcked = 0;
+  /** It was opened by a SYN with the option or with data, before the handshake's end (Linux: `syn_fastopen_child`). */
+  tfoChild = 0;
   /** It tries Fast Open for the first time after it was given up for a while (Linux: `syn_fastopen_ch`). */
   synFastopenCh = 0;
   /** `TCP_FASTOPEN`: the most handshakes of a listener that data in a SYN may open. */
@@ -291,6 +295,11 @@ export class Tcb {
   ecnFlags = 0;
 
   // --- totals that TCP_INFO shows
+  /** Timeouts, recoveries that began with one, the milliseconds in those, and when the current one began (0: there is none). */
+  totalRto = 0;
+  totalRtoRecoveries = 0;
+  totalRtoTimeMs = 0;
+  rtoStampMs = 0;
   bytesAcked = 0;
   bytesReceived = 0;
   bytesSent = 0;

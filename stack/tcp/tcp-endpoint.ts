@@ -4,29 +4,37 @@ import {
   EAFNOSUPPORT,
   EALREADY,
   ECONNABORTED,
+  EFAULT,
   EINPROGRESS,
   EINVAL,
   EISCONN,
   ENETUNREACH,
+  EOPNOTSUPP,
 } from '../../device/errno.ts';
-import { AF_UNSPEC, POLLERR, SOCK_STREAM, SOL_IP } from '../socket/abi.ts';
+import type { Packet } from '../../device/memory/packet.ts';
+import type { IpOptions } from '../ip/options.ts';
+import { AF_UNSPEC, POLLERR, SOCK_STREAM } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
-import { SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
+import { queuedError, SO_EE_ORIGIN_ICMP } from '../socket/error-queue.ts';
 import { IPV4 } from '../socket/family.ts';
 import type { OfferedFlow } from '../socket/forward.ts';
-import { IP_RECVERR } from '../socket/inet-options.ts';
 import { InetSocket } from '../socket/inet-socket.ts';
+import { iovLength } from '../socket/iov.ts';
 import type { SocketLayer } from '../socket/layer.ts';
+import { reportStamp, SCM_TSTAMP_ACK } from '../socket/stamp-report.ts';
+import { mayLend, reportLent } from '../socket/zerocopy.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { close, disconnect } from './close.ts';
-import { answer, connect } from './connect.ts';
-import { Connection, type ConnectionOwner } from './connection.ts';
-import { RCVBUF_LOCK, SNDBUF_LOCK } from './constants.ts';
-import { TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
+import { answer, CONNECT_DEFERRED, connect, sendFirstSyn } from './connect.ts';
+import type { Connection, ConnectionOwner } from './connection.ts';
+import { blankConnection, connectionToSocket, keepOptions, socketToConnection } from './endpoint-fields.ts';
+import { TFO_CLIENT_ENABLE, TFO_SERVER_ENABLE, TFO_SERVER_WO_SOCKOPT1 } from './fastopen.ts';
+import { SynPayload } from './fastopen-client.ts';
 import { allowFastOpen } from './fastopen-sockopt.ts';
 import type { Incoming } from './incoming.ts';
 import { Listener } from './listener.ts';
+import { syncMss } from './mss.ts';
 import { PortLease } from './ports.ts';
 import { OPENING, stateIn } from './states.ts';
 import { TCP_CLOSE, TCP_LISTEN } from './tcb.ts';
@@ -57,60 +65,20 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     this.sndbuf = settings.wmem.initial;
     this.rcvbuf = settings.rmem.initial;
     if (connection === null) {
-      this.connection = this.#blank();
+      this.connection = blankConnection(this);
       return;
     }
     this.connection = connection;
     connection.owner = this;
     this.#stage = CONNECTED;
-    this.#mirror();
+    connectionToSocket(this);
   }
 
-  /** A connection of this socket that was never opened. */
-  #blank(): Connection {
-    const { tcp } = this;
-    const { settings } = tcp;
-    const connection = new Connection(tcp, tcp.ipv4);
-    const { tcb } = connection;
-    tcb.sndbuf = this.sndbuf;
-    tcb.rcvbuf = this.rcvbuf;
-    tcb.keepaliveTimeMs = settings.keepaliveTime.value * 1000;
-    tcb.keepaliveIntvlMs = settings.keepaliveIntvl.value * 1000;
-    tcb.keepaliveCount = settings.keepaliveProbes.value;
-    tcb.reordering = settings.reordering.value;
-    tcp.setCongestion(connection, tcp.congestion);
-    connection.owner = this;
-    return connection;
-  }
-
-  /** Brings the socket's fields to what its connection says. */
-  #mirror(): void {
-    const { tcb } = this.connection;
-    this.local = tcb.local;
-    this.source = tcb.local;
-    this.localPort = tcb.localPort;
-    this.remote = tcb.remote;
-    this.remotePort = tcb.remotePort;
-    this.sndbuf = tcb.sndbuf;
-    this.rcvbuf = tcb.rcvbuf;
-    this.boundIfindex = tcb.boundIfindex;
-    this.tos = tcb.tos;
-  }
-
-  /** Gives the connection what was set on the socket. */
-  protected apply(): void {
-    const { tcb } = this.connection;
-    tcb.tos = this.tos;
-    tcb.ttl = Math.max(this.ttl, 0);
-    tcb.pmtuDiscover = this.mtuDiscover;
-    tcb.boundIfindex = this.boundIfindex;
-    tcb.rcvlowat = this.rcvlowat;
-    tcb.keepOpen = this.keepalive;
-    tcb.lingerMs = this.lingerOn !== 0 ? this.lingerSeconds * 1000 : -1;
-    tcb.sndbuf = this.sndbuf;
-    tcb.rcvbuf = this.rcvbuf;
-    tcb.bufferLocks = (this.sndbufLocked ? SNDBUF_LOCK : 0) | (this.rcvbufLocked ? RCVBUF_LOCK : 0);
-    this.connection.minTtl = this.minTtl;
+  override setOptions(options: IpOptions | null): void {
+    super.setOptions(options);
+    const { connection } = this;
+    connection.ipOptions = options;
+    if (connection.path !== null) syncMss(connection, connection.tcb.pmtuCookie);
   }
 
   override get listening(): boolean {
@@ -135,20 +103,35 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
   icmpError(errno: number, type: number, code: number, info: number): void {
     if (this.receiveErrors === 0) return;
     const { tcb } = this.connection;
-    this.errors.push({
-      errno,
-      origin: SO_EE_ORIGIN_ICMP,
-      type,
-      code,
-      info,
-      data: 0,
-      offender: 0,
-      destination: tcb.remote,
-      port: tcb.remotePort,
-      payload: new Uint8Array(0),
-      level: SOL_IP,
-      controlType: IP_RECVERR,
-    });
+    const { remote: destination, remotePort: port } = tcb;
+    this.errors.push(queuedError({ errno, origin: SO_EE_ORIGIN_ICMP, type, code, info, destination, port }));
+  }
+
+  mayLend(waiting: number): boolean {
+    return mayLend(this, waiting);
+  }
+
+  lentBack(first: number, count: number): void {
+    reportLent(this, first, count);
+  }
+
+  acknowledgedStamp(seq: number, sent: () => Uint8Array): void {
+    reportStamp(this, SCM_TSTAMP_ACK, this.#stampKey(seq), sent);
+  }
+
+  override packetStamped(packet: Packet, moment: number, seq: number): void {
+    super.packetStamped(packet, moment, this.#stampKey(seq));
+  }
+
+  /** A byte's number as its user counts. */
+  #stampKey(seq: number): number {
+    return (seq - this.timestampKey) >>> 0;
+  }
+
+  override timestampOrigin(written: boolean): number {
+    const { state, writeSeq, sndUna } = this.connection.tcb;
+    if (state === TCP_CLOSE || this.listener !== null) return -EINVAL;
+    return written ? writeSeq : sndUna;
   }
 
   /** The connection's errors are the socket's. */
@@ -193,7 +176,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
       lease.listening = false;
       return -EADDRINUSE;
     }
-    this.apply();
+    socketToConnection(this);
     const { tcb } = this.connection;
     const { fastOpen } = tcp;
     if (
@@ -216,7 +199,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
   answer(flow: OfferedFlow, incoming: Incoming, options: TcpOptions): number {
     const { connection } = this;
     const { tcb } = connection;
-    this.apply();
+    socketToConnection(this);
     tcb.local = flow.local;
     tcb.localPort = flow.localPort;
     tcb.remote = flow.remote;
@@ -224,7 +207,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     tcb.transparent = this.tcp.ipv4.isLocal(flow.local) ? 0 : 1;
     const result = answer(connection, incoming, options);
     if (result < 0) return result;
-    this.#mirror();
+    connectionToSocket(this);
     this.#stage = CONNECTING;
     return 0;
   }
@@ -236,16 +219,17 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
       case CONNECTED:
         return -EISCONN;
       case CONNECTING: {
+        if (this.connection.tcb.deferConnect !== 0) return -EISCONN;
         const outcome = this.connectResult();
         return outcome === -EINPROGRESS ? -EALREADY : outcome;
       }
       default:
-        return this.#open(address);
+        return this.#open(address, null);
     }
   }
 
   /** Linux: `tcp_v4_connect`. */
-  #open(address: Readonly<SocketAddress>): number {
+  #open(address: Readonly<SocketAddress>, payload: SynPayload | null): number {
     const { tcp, family } = this;
     if (this.listener !== null) return -EISCONN;
     if (this.connection.tcb.state !== TCP_CLOSE) return -EISCONN;
@@ -258,7 +242,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     if (typeof path === 'number') return path;
     const local = this.source !== 0 ? this.source : network.sourceFor(path, remote);
     if (local === 0) return -EADDRNOTAVAIL;
-    this.apply();
+    socketToConnection(this);
     const { tcb } = connection;
     tcb.local = local;
     tcb.remote = remote;
@@ -269,7 +253,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     connection.lease = this.#lease;
     connection.keepsPort = this.portLocked;
     this.#lease = null;
-    const result = connect(connection);
+    const result = connect(connection, payload);
     if (result < 0) {
       this.#lease = connection.lease;
       connection.lease = null;
@@ -282,7 +266,37 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     this.remote = remote;
     this.remotePort = address.port;
     this.#stage = CONNECTING;
-    return -EINPROGRESS;
+    return result === CONNECT_DEFERRED ? 0 : -EINPROGRESS;
+  }
+
+  /**
+   * Connects with the first of the data that a writer has (Linux: `tcp_sendmsg_fastopen`). Bytes that went with the SYN,
+   * `-EINPROGRESS` for none; 0: the connection stands, write to it; or another negated errno.
+   */
+  protected openWithData(iov: readonly (Uint8Array | null)[], address: SocketAddress | null): number {
+    const { connection, tcp } = this;
+    if (!tcp.fastOpen.allows(TFO_CLIENT_ENABLE) || address?.family === AF_UNSPEC) return -EOPNOTSUPP;
+    const size = iovLength(iov);
+    if (size < 0) return -EFAULT;
+    const payload = new SynPayload(iov, size);
+    let result: number = -EISCONN;
+    if (connection.tcb.deferConnect !== 0) {
+      result = sendFirstSyn(connection, payload);
+      if (result < 0) connection.setState(TCP_CLOSE);
+      else result = -EINPROGRESS;
+    } else if (this.#stage === CONNECTING) {
+      result = this.connectResult();
+      if (result === -EINPROGRESS) result = -EALREADY;
+    } else if (this.#stage === UNCONNECTED && connection.tcb.state === TCP_CLOSE) {
+      if (address === null) return -EINVAL;
+      result = address.family === this.domain ? this.#open(address, payload) : -EAFNOSUPPORT;
+    }
+    return result === -EINPROGRESS && payload.copied > 0 ? payload.copied : result;
+  }
+
+  override get connecting(): boolean {
+    const { tcb } = this.connection;
+    return this.#stage === CONNECTING && tcb.deferConnect === 0 && stateIn(tcb.state, OPENING);
   }
 
   /** The port of a connection to be opened, its own or an ephemeral one (Linux: `inet_hash_connect`). */
@@ -310,7 +324,7 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
     if (entry === null) return true;
     if (!(entry instanceof TimeWait)) return false;
     const loopback = this.family.isLoopback(remote) || tcp.ipv4.isLocal(remote);
-    if (!entry.reusable(loopback)) return false;
+    if (!entry.reusable(loopback, this.localPort !== 0)) return false;
     this.connection.reuses = entry;
     return true;
   }
@@ -325,17 +339,12 @@ export abstract class TcpEndpoint extends InetSocket implements ConnectionOwner 
   /** A fresh connection in the place of one that is over. */
   #renew(): void {
     const old = this.connection;
-    const fresh = this.#blank();
+    const fresh = blankConnection(this);
     old.owner = null;
     this.#lease ??= old.lease;
     old.lease = null;
     close(old);
-    fresh.tcb.nonagle = old.tcb.nonagle;
-    fresh.tcb.userMss = old.tcb.userMss;
-    fresh.tcb.fastopenMax = old.tcb.fastopenMax;
-    fresh.tcb.fastopenConnect = old.tcb.fastopenConnect;
-    fresh.tcb.fastopenNoCookie = old.tcb.fastopenNoCookie;
-    fresh.fastOpenKeys = old.fastOpenKeys;
+    keepOptions(fresh, old);
     this.connection = fresh;
   }
 

@@ -2,6 +2,8 @@ import { EAGAIN, EINVAL, ENOTCONN, EPIPE } from '../../device/errno.ts';
 import {
   AF_UNSPEC,
   MSG_ERRQUEUE,
+  MSG_FASTOPEN,
+  MSG_ZEROCOPY,
   POLLERR,
   POLLHUP,
   POLLIN,
@@ -18,13 +20,19 @@ import {
 } from '../socket/abi.ts';
 import type { SocketAddress } from '../socket/address.ts';
 import { receiveError } from '../socket/error-queue.ts';
+import type { HeldBytes } from '../socket/held-bytes.ts';
+import { iovLength } from '../socket/iov.ts';
 import { type Message, putControlInt } from '../socket/message.ts';
+import { stampsFor } from '../socket/send-parameters.ts';
 import type { Socket } from '../socket/socket.ts';
+import { putTimestamps } from '../socket/stamp-control.ts';
+import { changeTimestamps } from '../socket/timestamping.ts';
 import { close, shutdownSend } from './close.ts';
 import { PACING_UNLIMITED, RCV_SHUTDOWN, SEND_SHUTDOWN } from './constants.ts';
+import { socketToConnection } from './endpoint-fields.ts';
 import { isPassiveFastOpen } from './fastopen-queue.ts';
 import { limitPacingRate } from './pacing.ts';
-import { read, readableBytes } from './read.ts';
+import { inqHint, read, readableBytes, readHeld } from './read.ts';
 import { isWritable, unsentBytes } from './send-space.ts';
 import { getTcpOption, setTcpOption, TCP_INQ } from './sockopt.ts';
 import { FIN_UNDER_WAY, OPENING, stateIn } from './states.ts';
@@ -33,6 +41,7 @@ import { TcpEndpoint } from './tcp-endpoint.ts';
 import { idleTime } from './timers.ts';
 import { URG_VALID } from './urgent.ts';
 import { write } from './write.ts';
+import { lendOnSyn } from './zerocopy.ts';
 
 const READABLE = POLLIN | POLLRDNORM;
 const WRITABLE = POLLOUT | POLLWRNORM;
@@ -52,6 +61,8 @@ export class TcpSocket extends TcpEndpoint {
       if ((tcb.shutdown & SEND_SHUTDOWN) !== 0 || isWritable(connection)) mask |= WRITABLE;
       else connection.wantsSpace = true;
       if ((tcb.urgData & URG_VALID) !== 0) mask |= POLLPRI;
+    } else if (tcb.deferConnect !== 0) {
+      mask |= WRITABLE;
     }
     if (this.error !== 0 || this.errors.length > 0) mask |= POLLERR;
     return mask;
@@ -82,6 +93,12 @@ export class TcpSocket extends TcpEndpoint {
     this.sendTimeoutMs = from.sendTimeoutMs;
     this.priority = from.priority;
     this.mark = from.mark;
+    this.zerocopy = from.zerocopy;
+    this.timestampKey = from.timestampKey;
+    changeTimestamps(this, () => {
+      this.timestamp = from.timestamp;
+      this.timestamping = from.timestamping;
+    });
     this.ttl = from.ttl;
     this.minTtl = from.minTtl;
     this.mtuDiscover = from.mtuDiscover;
@@ -90,25 +107,61 @@ export class TcpSocket extends TcpEndpoint {
   }
 
   override send(message: Message, flags: number): number {
+    if ((flags & MSG_FASTOPEN) !== 0 || this.connection.tcb.deferConnect !== 0) {
+      const result = this.openWithData(message.iov, message.address);
+      if ((flags & MSG_ZEROCOPY) !== 0 && this.zerocopy !== 0 && result !== 0)
+        lendOnSyn(this.connection, iovLength(message.iov), result, message.waits);
+      if (result !== 0) return result;
+    }
     if (this.listener !== null) return -EPIPE;
     this.settle();
     const error = this.takeError();
     if (error < 0) return error;
-    return write(this.connection, message.iov, flags);
+    const stamps = stampsFor(this, message);
+    if (stamps < 0) return stamps;
+    const lends = this.zerocopy !== 0;
+    return write(this.connection, message, lends ? flags : flags & ~MSG_ZEROCOPY, stamps);
   }
 
   override receive(message: Message, flags: number): number {
-    if ((flags & MSG_ERRQUEUE) !== 0) return receiveError(this.errors, this.family, message);
+    if ((flags & MSG_ERRQUEUE) !== 0) return receiveError(this, this.family, message);
     if (this.listener !== null) return -ENOTCONN;
     this.settle();
     const { connection } = this;
     const { tcb } = connection;
     if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
-    const result = read(connection, message.iov, flags, this.oobInline !== 0);
-    if (result >= 0 && tcb.recvmsgInq !== 0)
-      putControlInt(message, SOL_TCP, TCP_INQ, readableBytes(connection, this.oobInline !== 0));
+    const result = read(connection, message.iov, flags, this.oobInline !== 0, Math.max(this.peekOffset, 0));
+    if (result > 0) this.movePeekOffset(flags, result);
+    const { arrivedMs } = connection.receiveQueue;
+    if (result > 0 && arrivedMs !== 0) putTimestamps(this, message, arrivedMs, false);
+    if (result >= 0 && tcb.recvmsgInq !== 0) putControlInt(message, SOL_TCP, TCP_INQ, inqHint(connection));
     if (result >= 0) message.address?.set(AF_UNSPEC, 0, 0);
     return result;
+  }
+
+  override sendPage(message: Message): number {
+    return this.send(message, 0);
+  }
+
+  override receiveHeld(held: HeldBytes): number {
+    if (this.listener !== null) return -ENOTCONN;
+    this.settle();
+    const { connection } = this;
+    if (this.error !== 0 && connection.receiveQueue.bytes === 0) return this.takeError();
+    return readHeld(connection, held, this.oobInline !== 0);
+  }
+
+  /** Linux: `tcp_splice_read`: it stops before the urgent byte, and says there that nothing came. */
+  override spliceRead(bytes: Uint8Array): number {
+    const { connection } = this;
+    const held = connection.receiveQueue.bytes;
+    const plain = readableBytes(connection, this.oobInline !== 0);
+    if (plain > 0 || held === 0) return super.spliceRead(bytes.subarray(0, Math.max(plain, 1)));
+    return this.nonblocking ? -EAGAIN : 0;
+  }
+
+  override sendGivenUp(): void {
+    this.connection.lent?.end(this.connection);
   }
 
   override shutdown(how: number): number {
@@ -168,7 +221,7 @@ export class TcpSocket extends TcpEndpoint {
   }
 
   override buffersChanged(): void {
-    this.apply();
+    socketToConnection(this);
   }
 
   override keepaliveChanged(): void {

@@ -6,6 +6,7 @@ import type { Socket } from '../socket/socket.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
 import { TCP_HLEN } from '../wire/tcp.ts';
 import { parseTcpOptions, TcpOptions } from '../wire/tcp-options.ts';
+import { TcpGro } from './gro.ts';
 import { Incoming, readIncoming } from './incoming.ts';
 import { DROP_TCP_NO_SOCKET, Tcp } from './tcp.ts';
 import { TcpSocket } from './tcp-socket.ts';
@@ -13,6 +14,7 @@ import { TcpSocket } from './tcp-socket.ts';
 /** Gives a stack TCP and its sockets. */
 export function addTcp(layer: SocketLayer): Tcp {
   const tcp = new Tcp(layer.context, layer.ephemeral, layer.core.somaxconn);
+  layer.context.ip.gro.add(IPPROTO_TCP, new TcpGro());
   layer.addProtocol(SOCK_STREAM, IPPROTO_TCP, () => new TcpSocket(layer, tcp));
   layer.forwarder.addProtocol(IPPROTO_TCP, new TcpFlows(layer, tcp));
   tcp.offerFlows(layer.forwarder);

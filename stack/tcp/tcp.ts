@@ -39,6 +39,7 @@ import { Ipv4Network } from './ipv4.ts';
 import type { Listener } from './listener.ts';
 import { ListenerTable } from './listeners.ts';
 import { TcpMemory } from './memory.ts';
+import { MetricsCache } from './metrics-cache.ts';
 import type { TcpNetwork } from './network.ts';
 import type { PortLease } from './ports.ts';
 import { replyReset } from './reply.ts';
@@ -104,6 +105,8 @@ export class Tcp implements IpProtocol {
   timeWaits = 0;
   /** Connections that hold anything, for {@link close}. */
   readonly #connections = new Set<Connection>();
+  /** What connections leave to those that come after them. */
+  readonly metrics: MetricsCache = new MetricsCache();
   readonly #timeWaits = new Set<TimeWait>();
   readonly #incoming = new Incoming();
   #forwarder: Forwarder | null = null;
@@ -434,6 +437,7 @@ export class Tcp implements IpProtocol {
 
   /** Ends a connection and leaves a mini record in its place for `waitMs` (Linux: `tcp_time_wait`). */
   timeWait(conn: Connection, substate: number, waitMs: number): void {
+    this.metrics.keep(conn);
     if (this.timeWaits < this.settings.maxTwBuckets.value) {
       const timeWait = new TimeWait(this, conn, substate);
       if (conn.hashed) {

@@ -13,6 +13,7 @@ import {
   TIMEWAIT_MS,
 } from './constants.ts';
 import { done, timedOut } from './done.ts';
+import { detectBlackhole } from './fastopen-blackhole.ts';
 import { synAckTimeout } from './fastopen-handshake.ts';
 import { finTime } from './fin-time.ts';
 import { segmentBytes, splitSegment } from './fragment.ts';
@@ -23,6 +24,7 @@ import { mtuBlackHole } from './mtu-probe.ts';
 import { retransmitSegment } from './retransmit.ts';
 import { newDataSent, windowEnd } from './send-queue.ts';
 import { before } from './sequence.ts';
+import { OPENING, stateIn } from './states.ts';
 import {
   TCP_CA_DISORDER,
   TCP_CA_LOSS,
@@ -78,12 +80,22 @@ function retransmitTimeout(conn: Connection): void {
   if (writeTimedOut(conn)) return;
   countFailure(conn);
   enterLoss(conn);
-  tcb.retransmits++;
+  countTimeout(conn);
   if (retransmitSegment(conn, head, 1) !== 0) {
     conn.armRetransmit(TIME_RETRANS, RESOURCE_PROBE_MS);
     return;
   }
   backOff(conn);
+}
+
+/** Linux: `tcp_update_rto_stats`. */
+function countTimeout({ tcb, tcp }: Connection): void {
+  if (tcb.retransmits === 0) {
+    tcb.totalRtoRecoveries++;
+    tcb.rtoStampMs = tcp.now();
+  }
+  tcb.retransmits++;
+  tcb.totalRto++;
 }
 
 /** A timeout ends what recovery could not mend (Linux: the counters of `tcp_retransmit_timer`). */
@@ -135,12 +147,10 @@ function writeTimedOut(conn: Connection): boolean {
   const { tcb, tcp } = conn;
   const { settings } = tcp;
   let expired = false;
-  if (tcb.state === TCP_SYN_SENT || tcb.state === TCP_SYN_RECV) {
-    let most = tcb.synRetries > 0 ? tcb.synRetries : settings.synRetries.value;
-    if (tcb.state === TCP_SYN_SENT) most += settings.synLinearTimeouts.value;
-    if (tcb.userTimeoutMs > 0)
-      expired = (tcp.tsClock(tcp.nowUs()) - tcb.retransStampMs) >>> 0 >= tcb.userTimeoutMs;
-    expired ||= tcb.retransmits >= most;
+  if (stateIn(tcb.state, OPENING)) {
+    const most = tcb.synRetries > 0 ? tcb.synRetries : settings.synRetries.value;
+    const linear = tcb.state === TCP_SYN_SENT ? settings.synLinearTimeouts.value : 0;
+    expired = tcb.retransmits >= most + linear || retransmitsTimedOut(conn, most, tcb.userTimeoutMs);
   } else {
     if (retransmitsTimedOut(conn, settings.retries1.value, 0)) mtuBlackHole(conn);
     let most: number = settings.retries2.value;
@@ -151,6 +161,7 @@ function writeTimedOut(conn: Connection): boolean {
     }
     expired = retransmitsTimedOut(conn, most, tcb.userTimeoutMs);
   }
+  detectBlackhole(conn, expired);
   if (!expired) return false;
   timedOut(conn);
   return true;
@@ -162,7 +173,7 @@ function retransmitsTimedOut(conn: Connection, boundary: number, timeoutMs: numb
   if (tcb.retransmits === 0) return false;
   let limit = timeoutMs;
   if (limit === 0) {
-    const base = tcb.state === TCP_SYN_SENT ? TIMEOUT_INIT_MS : RTO_MIN_MS;
+    const base = stateIn(tcb.state, OPENING) ? TIMEOUT_INIT_MS : RTO_MIN_MS;
     limit = modelTimeout(boundary, base, tcp.settings.rtoMaxMs.value);
   }
   return ((tcp.tsClock(tcp.nowUs()) - tcb.retransStampMs - limit) | 0) >= 0;

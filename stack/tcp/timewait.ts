@@ -153,13 +153,15 @@ export class TimeWait extends TcpEntry {
 
   /**
    * Whether a connection from here may take the place of this one: timestamps keep old segments out (RFC 6191; Linux:
-   * `tcp_twsk_unique`). `loopback`: both ends are on this host.
+   * `tcp_twsk_unique`). `loopback`: both ends are on this host. `bound`: its user chose the port, so that he need not wait.
    */
-  reusable(loopback: boolean): boolean {
+  reusable(loopback: boolean, bound: boolean): boolean {
+    if (this.tsRecentStampMs === 0) return false;
+    if (bound) return true;
     const { settings } = this.tcp;
     const mode = settings.twReuse.value;
-    if (mode === 0 || (mode === 2 && !loopback) || this.tsRecentStampMs === 0) return false;
-    return this.tcp.now() - this.tsRecentStampMs > settings.twReuseDelayMs.value;
+    if (mode === 0 || (mode === 2 && !loopback)) return false;
+    return this.tcp.now() - this.entryMs >= settings.twReuseDelayMs.value;
   }
 
   /** Sends the last ACK again (Linux: `tcp_v4_timewait_ack`). */

@@ -26,6 +26,7 @@ import {
   TH_URG,
 } from '../wire/tcp.ts';
 import {
+  addFastOpenOption,
   OPTION_MSS,
   OPTION_SACK_ADVERTISE,
   OPTION_TS,
@@ -44,6 +45,7 @@ import { ackSent } from './quickack.ts';
 import type { Segment } from './segment.ts';
 import type { Stretch } from './send-buffer.ts';
 import { after, before } from './sequence.ts';
+import { stampOnWay } from './stamps.ts';
 import { packetsInFlight, TCP_CLOSE } from './tcb.ts';
 import { selectWindow } from './window.ts';
 
@@ -58,8 +60,9 @@ const prefix: Stretch = { offset: 0, length: 0, page: 0 };
 
 /** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
 export function findPath(conn: Connection): number {
-  const { tcb, network } = conn;
-  const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, tcb.remote, tcb.boundIfindex, tcb.tos);
+  const { tcb, network, ipOptions } = conn;
+  const hop = ipOptions !== null && ipOptions.sourceRoute !== 0 ? ipOptions.firstHop : tcb.remote;
+  const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, hop, tcb.boundIfindex, tcb.tos);
   if (typeof path === 'number') {
     conn.path = null;
     return path;
@@ -105,6 +108,11 @@ function synOptions(conn: Connection, tsval: number): void {
     options.windowScale = tcb.rcvWscale;
   }
   if (answer ? tcb.sackOk !== 0 : settings.sack.value !== 0) options.flags |= OPTION_SACK_ADVERTISE;
+  const { synOption } = conn;
+  if (synOption !== null && addFastOpenOption(options, synOption)) {
+    tcb.synFastopen = 1;
+    tcb.synFastopenExp = synOption.experimental;
+  }
 }
 
 /**
@@ -129,9 +137,7 @@ export function transmitSegment(conn: Connection, segment: Segment): number {
   if (packetsInFlight(tcb) === 0 && bytes > 0) conn.congestion.transmissionStarts(conn);
   if ((flags & TH_ACK) !== 0) ackSent(conn, tcb.rcvNxt);
   const ecn = syn ? 0 : ecnBits(conn, segment, bytes);
-  const result = syn
-    ? sendHeader(conn, segment.seq, flags, window, headerLength, 0)
-    : sendPieces(conn, segment, bytes, window, headerLength, ecn);
+  const result = sendPieces(conn, segment, bytes, window, headerLength, ecn);
   countSent(conn, segment, bytes);
   if (result > 0) enterCwr(conn);
   const outcome = result === NET_XMIT_CN ? 0 : result;
@@ -187,11 +193,12 @@ function sendPieces(
   // A super-segment's end is pushed, so that the receiver hands up what it has joined (Linux: `__tcp_transmit_skb`).
   const last = (segment.flags & (TH_FIN | TH_PSH)) | (segment.pcount > 1 ? TH_PSH : 0);
   let first = ecn & TH_CWR;
+  const syn = (segment.flags & TH_SYN) >>> 1;
   let seq = segment.seq;
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    const copied = copiedPart(conn, seq, mss, left);
+    const copied = copiedPart(conn, (seq + syn) >>> 0, mss, left);
     const gathered = gatheredPart(mss, left, copied);
     const part = copied + gathered;
     const done = part === left;
@@ -203,12 +210,13 @@ function sendPieces(
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied > 0) conn.sendBuffer.copy(seq, copied, packet.put(copied), prefix);
+    if (copied > 0) conn.sendBuffer.copy((seq + syn) >>> 0, copied, packet.put(copied), prefix);
     if (gathered > 0) gatherPayload(packet, gathered);
     if (part > mss) {
       packet.gsoSize = mss;
       packet.gsoType = conn.network.gsoType | (first !== 0 ? GSO_ECN : 0);
     }
+    if (done && segment.stamps !== 0) stampOnWay(conn, segment, packet);
     const result = finish(conn, packet, at, ecn);
     if (result !== 0 && result !== NET_XMIT_CN) return result;
     first = 0;
@@ -303,7 +311,16 @@ function finish(conn: Connection, packet: Packet, at: number, ecn: number): numb
   leaveChecksum(packet, at, sum);
   const wants =
     tcb.pmtuDiscover === 2 || tcb.pmtuDiscover === 3 || (tcb.pmtuDiscover === 1 && !path!.mtuLocked);
-  return network.send(packet, path!, tcb.local, tcb.remote, tcb.tos | (ecn >>> 8), tcb.ttl, wants);
+  return network.send(
+    packet,
+    path!,
+    tcb.local,
+    tcb.remote,
+    tcb.tos | (ecn >>> 8),
+    tcb.ttl,
+    wants,
+    conn.ipOptions,
+  );
 }
 
 /** Puts the pseudo header's sum into the checksum field of the header at `at`: the device adds the rest. */

@@ -6,11 +6,12 @@ import type { TcpOptions } from '../wire/tcp-options.ts';
 import { challengeAck, duplicateAck, outOfWindowLimited } from './challenge.ts';
 import type { Connection } from './connection.ts';
 import { resetReceived } from './done.ts';
+import { suspectReset } from './fastopen-blackhole.ts';
 import type { Incoming } from './incoming.ts';
 import { checkPaws, PAWS_OK, PAWS_OLD_ACK } from './paws.ts';
 import { after, before } from './sequence.ts';
-import { stateIn } from './states.ts';
-import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_SYN_RECV } from './tcb.ts';
+import { PEER_CLOSED, stateIn } from './states.ts';
+import { TCP_SYN_RECV } from './tcb.ts';
 import { receiveWindow } from './window.ts';
 
 /** An older timestamp than was seen (RFC 7323). */
@@ -21,8 +22,6 @@ export const DROP_TCP_SEQUENCE: number = dropReason('tcp_sequence');
 export const DROP_TCP_RESET: number = dropReason('tcp_reset');
 /** A SYN in the middle of a connection (RFC 5961). */
 export const DROP_TCP_SYN: number = dropReason('tcp_syn');
-
-const PEER_CLOSED = (1 << TCP_CLOSE_WAIT) | (1 << TCP_LAST_ACK) | (1 << TCP_CLOSING);
 
 const IN_SEQUENCE = 0;
 const OLD = 1;
@@ -93,8 +92,12 @@ export function validate(conn: Connection, packet: Packet, incoming: Incoming, o
     return false;
   }
   if ((flags & TH_RST) !== 0) {
-    if (resetMatches(conn, seq)) resetReceived(conn);
-    else challengeAck(conn);
+    if (resetMatches(conn, seq)) {
+      resetReceived(conn);
+    } else {
+      suspectReset(conn);
+      challengeAck(conn);
+    }
     tcp.drop(packet, DROP_TCP_RESET);
     return false;
   }

@@ -1,6 +1,7 @@
 import { EAGAIN, EFAULT, EPIPE } from '../../device/errno.ts';
-import { MSG_EOR, MSG_MORE, MSG_OOB } from '../socket/abi.ts';
+import { MSG_EOR, MSG_MORE, MSG_OOB, MSG_ZEROCOPY } from '../socket/abi.ts';
 import { iovLength } from '../socket/iov.ts';
+import type { Message } from '../socket/message.ts';
 import { TH_ACK, TH_PSH } from '../wire/tcp.ts';
 import { startBusy } from './chrono.ts';
 import type { Connection } from './connection.ts';
@@ -13,15 +14,33 @@ import { currentMss, sizeGoal } from './mss.ts';
 import { forcedPush, markPush, pushOne, pushPending } from './output.ts';
 import type { Segment } from './segment.ts';
 import { mayWrite } from './send-space.ts';
+import { stampLast } from './stamps.ts';
 import { CAN_SEND, stateIn } from './states.ts';
 import { TCP_SYN_RECV, TCP_SYN_SENT } from './tcb.ts';
+import { countFragments, LentBuffers, lentRoom, takesLent } from './zerocopy.ts';
 
 /**
  * Takes bytes of the application to be sent, as many as there is room for (Linux: `tcp_sendmsg_locked`). Bytes taken,
- * `-EAGAIN` for none, `-EPIPE` when nothing can be sent any more.
+ * `-EAGAIN` for none, `-EPIPE` when nothing can be sent any more. With MSG_ZEROCOPY the buffers are lent. `stamps`:
+ * `SOF_TIMESTAMPING_TX_*` bits that the last byte is to be stamped for.
  */
-export function write(conn: Connection, iov: readonly (Uint8Array | null)[], flags: number): number {
+export function write(conn: Connection, message: Message, flags: number, stamps: number): number {
+  if ((flags & MSG_ZEROCOPY) === 0) return take(conn, message, flags, stamps);
+  const total = iovLength(message.iov);
+  if (total === 0) return take(conn, message, flags & ~MSG_ZEROCOPY, stamps);
+  conn.lent ??= new LentBuffers();
+  const { lent } = conn;
+  const begun = message.resumed || total < 0 ? 0 : lent.begin(conn, total);
+  if (begun < 0) return begun;
+  const taken = take(conn, message, flags, stamps);
+  const goesOn = message.waits && (taken < 0 ? taken === -EAGAIN : taken < total);
+  if (!goesOn) lent.end(conn);
+  return taken;
+}
+
+function take(conn: Connection, message: Message, flags: number, stamps: number): number {
   const { tcb } = conn;
+  const { iov } = message;
   const total = iovLength(iov);
   if (total < 0) return -EFAULT;
   if (!stateIn(tcb.state, CAN_SEND) && !isPassiveFastOpen(conn)) {
@@ -31,7 +50,7 @@ export function write(conn: Connection, iov: readonly (Uint8Array | null)[], fla
   if (tcb.error !== 0) return takeError(conn);
   if ((tcb.shutdown & SEND_SHUTDOWN) !== 0) return -EPIPE;
   checkAppLimited(conn);
-  const copied = copyIn(conn, iov, total, flags);
+  const copied = copyIn(conn, message, total, flags, stamps);
   conn.account();
   return copied > 0 || total === 0 ? copied : -EAGAIN;
 }
@@ -43,39 +62,52 @@ function takeError(conn: Connection): number {
   return -error;
 }
 
-function copyIn(conn: Connection, iov: readonly (Uint8Array | null)[], total: number, flags: number): number {
+function copyIn(conn: Connection, message: Message, total: number, flags: number, stamps: number): number {
   const { tcb } = conn;
+  const { iov } = message;
+  const lends = (flags & MSG_ZEROCOPY) !== 0;
   let mss = currentMss(conn);
   let goal = sizeGoal(tcb, mss);
   let copied = 0;
   let part = 0;
   let offset = 0;
+  let last: Segment | null = null;
   while (copied < total) {
     const source = iov[part]!;
     if (offset === source.length) {
       part++;
       offset = 0;
+      last = null;
       continue;
     }
     let segment = conn.writeQueue.tail;
     if (segment === null || segment.eor !== 0 || segmentBytes(segment) >= goal) {
       segment = newSegment(conn);
+      if (message.page < 0) conn.sendBuffer.begin(Math.min(goal, total - copied));
+    } else if (lends && !takesLent(conn, segment)) {
+      markPush(tcb, segment);
+      segment = newSegment(conn);
       conn.sendBuffer.begin(Math.min(goal, total - copied));
     }
-    const bytes =
-      segment === null
-        ? 0
-        : appendTo(
-            conn,
-            segment,
-            source,
-            offset,
-            Math.min(goal - segmentBytes(segment), source.length - offset),
-          );
+    let bytes = 0;
+    if (segment !== null) {
+      const room = Math.min(goal - segmentBytes(segment), source.length - offset);
+      bytes = appendTo(
+        conn,
+        segment,
+        source,
+        offset,
+        lends ? lentRoom(segment, offset, room) : room,
+        message.page,
+      );
+      if (lends && bytes > 0) countFragments(segment, offset, bytes, last === segment);
+    }
     if (bytes === 0) {
       waitForSpace(conn, copied, flags, mss);
+      if (copied > 0 && !message.waits) stampLast(conn, stamps);
       return copied;
     }
+    last = segment;
     copied += bytes;
     offset += bytes;
     if (copied === total) {
@@ -92,7 +124,10 @@ function copyIn(conn: Connection, iov: readonly (Uint8Array | null)[], total: nu
     mss = currentMss(conn);
     goal = sizeGoal(tcb, mss);
   }
-  if (copied > 0) push(conn, flags, mss, tcb.nonagle);
+  if (copied > 0) {
+    stampLast(conn, stamps);
+    push(conn, flags, mss, tcb.nonagle);
+  }
   return copied;
 }
 
@@ -110,16 +145,21 @@ function newSegment(conn: Connection): Segment | null {
   return segment;
 }
 
-/** Copies into a segment; bytes taken, 0 when no page is free. A segment that stays empty is taken away. */
+/**
+ * Copies into a segment, or adds bytes that lie in `page`; bytes taken, 0 when no page is free. A segment that stays empty is
+ * taken away.
+ */
 function appendTo(
   conn: Connection,
   segment: Segment,
   source: Uint8Array,
   from: number,
   most: number,
+  page: number,
 ): number {
-  const { tcb } = conn;
-  const bytes = conn.sendBuffer.append(tcb.writeSeq, source, from, most);
+  const { tcb, sendBuffer } = conn;
+  if (page >= 0) sendBuffer.adopt(tcb.writeSeq, source.byteOffset + from, most, page);
+  const bytes = page >= 0 ? most : sendBuffer.append(tcb.writeSeq, source, from, most);
   if (bytes === 0) {
     if (segmentBytes(segment) === 0) {
       conn.writeQueue.remove(segment);
@@ -137,8 +177,8 @@ function appendTo(
 
 /** There is no room: what was written goes out, and the writer is told when there is some. */
 function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
-  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.wantsSpace = true;
+  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
   conn.tcp.whenPages(conn);
 }
 

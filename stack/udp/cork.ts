@@ -9,6 +9,8 @@ export class Cork {
   readonly parameters: Readonly<SendParameters>;
   bytes: Uint8Array = new Uint8Array(FIRST_ROOM);
   length = 0;
+  /** Calls with MSG_ZEROCOPY that gave it parts. */
+  lent = 0;
 
   constructor(destination: Readonly<UdpDestination>, parameters: Readonly<SendParameters>) {
     this.destination = { ...destination };

@@ -1,5 +1,14 @@
 import { DROP_POOL_EXHAUSTED } from '../../device/drop.ts';
-import { EACCES, EAFNOSUPPORT, EDESTADDRREQ, EINVAL, EMSGSIZE, ENOBUFS, EPIPE } from '../../device/errno.ts';
+import {
+  EACCES,
+  EAFNOSUPPORT,
+  EAGAIN,
+  EDESTADDRREQ,
+  EINVAL,
+  EMSGSIZE,
+  ENOBUFS,
+  EPIPE,
+} from '../../device/errno.ts';
 import { checksum, fold } from '../../device/memory/checksum.ts';
 import { CHECKSUM_PARTIAL, GSO_UDP_L4, type Packet } from '../../device/memory/packet.ts';
 import { NETIF_F_GSO_UDP_L4, NETIF_F_HW_CSUM } from '../../device/netdevice/features.ts';
@@ -12,7 +21,9 @@ import { type Path, pathMtu } from '../ip/path.ts';
 import { AF_UNSPEC, MSG_CONFIRM, SEND_SHUTDOWN, SOL_UDP } from '../socket/abi.ts';
 import { gather } from '../socket/iov.ts';
 import type { Message } from '../socket/message.ts';
+import { own } from '../socket/send-charge.ts';
 import { SendParameters } from '../socket/send-parameters.ts';
+import { nextStampKey, TX_PACKET } from '../socket/timestamping.ts';
 import { RTN_BROADCAST, RTN_MULTICAST } from '../wire/address.ts';
 import { IP_DF, IPPROTO_UDP } from '../wire/ipv4.ts';
 import { UDP_CHECKSUM, UDP_DESTINATION, UDP_HLEN, UDP_LENGTH, UDP_SOURCE } from '../wire/udp.ts';
@@ -48,6 +59,8 @@ export class UdpOutput {
   };
   readonly #corked: (Uint8Array | null)[] = [null];
   #mark = 0;
+  #stamps = 0;
+  #stampKey = 0;
   #priority = 0;
 
   constructor(context: IpContext) {
@@ -113,7 +126,11 @@ export class UdpOutput {
     if (path.type === RTN_BROADCAST && socket.broadcast === 0) return -EACCES;
     if (socket.error !== 0) return socket.takeError();
     if ((socket.shutdownMask & SEND_SHUTDOWN) !== 0) return -EPIPE;
-    const { headerLength } = socket.family;
+    if (socket.writeMemory >= socket.sndbuf) {
+      mib.add(MIB.UdpSndbufErrors);
+      return -EAGAIN;
+    }
+    const headerLength = socket.family.headerLength + (socket.options?.length ?? 0);
     const mtu = socket.ignoresPmtu ? path.dev.mtu : this.#mtu(path);
     const { segment } = parameters;
     const cut = segment > 0 && length > segment;
@@ -171,10 +188,12 @@ export class UdpOutput {
       packet.gsoType = GSO_UDP_L4;
     }
     this.#checksum(socket, packet, path, at);
+    own(packet, socket, this.#stamps, this.#stampKey);
+    this.#stamps = 0;
     packet.mark = this.#mark;
     packet.priority = this.#priority;
     mib.add(MIB.UdpOutDatagrams);
-    const result = ip.output.push(packet, path, this.#fields, this.#options);
+    const result = ip.output.push(packet, path, this.#fields, socket.options ?? this.#options);
     return result === NET_XMIT_DROP ? -ENOBUFS : Math.min(result, 0);
   }
 
@@ -209,12 +228,13 @@ export class UdpOutput {
       if (oif === 0) oif = socket.multicastIfindex;
       if (source === 0) source = socket.multicastSource;
     }
-    const path = socket.route(to.address, source, oif, parameters.tos);
+    const hop = socket.firstHop(to.address);
+    const path = socket.route(hop, source, oif, parameters.tos);
     if (typeof path === 'number') {
       this.#context.mib.add(MIB.IpOutNoRoutes);
       return path;
     }
-    fields.source = source !== 0 ? source : socket.sourceFor(path, to.address) || family.loopback;
+    fields.source = source !== 0 ? source : socket.sourceFor(path, hop) || family.loopback;
     fields.destination = family.isAny(to.address) ? fields.source : to.address;
     return path;
   }
@@ -233,6 +253,8 @@ export class UdpOutput {
     fields.mtu = socket.ignoresPmtu ? mtu : 0;
     fields.loop = socket.multicastLoop !== 0;
     this.#mark = parameters.mark;
+    this.#stamps = parameters.stamps & TX_PACKET;
+    this.#stampKey = parameters.stamps !== 0 ? nextStampKey(socket) : 0;
     this.#priority = parameters.priority;
   }
 

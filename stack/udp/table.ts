@@ -56,7 +56,9 @@ export class UdpTable {
     if (socket.remotePort !== 0 && socket.remotePort !== key.remotePort) return false;
     if (socket.local !== 0 && socket.local !== key.local) return false;
     if (socket.boundIfindex !== 0 && socket.boundIfindex !== key.ifindex) return false;
-    return !multicast || socket.memberships.allows(key.local, key.ifindex, socket.multicastAll === 1);
+    return (
+      !multicast || socket.memberships.allows(key.local, key.remote, key.ifindex, socket.multicastAll === 1)
+    );
   }
 
   /** The best of the sockets that are bound to the address, or to any; among equals the newest (Linux: `udp4_lib_lookup2`). */

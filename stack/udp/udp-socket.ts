@@ -1,4 +1,4 @@
-import { EBUSY, EINVAL, EMSGSIZE, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
+import { EAGAIN, EBUSY, EINVAL, EMSGSIZE, ENOBUFS, ENOPROTOOPT, EOPNOTSUPP } from '../../device/errno.ts';
 import type { Packet } from '../../device/memory/packet.ts';
 import { MIB } from '../counters.ts';
 import {
@@ -7,6 +7,7 @@ import {
   MSG_OOB,
   MSG_PEEK,
   MSG_TRUNC,
+  MSG_ZEROCOPY,
   POLLIN,
   POLLRDNORM,
   SIOCINQ,
@@ -21,6 +22,7 @@ import type { SocketLayer } from '../socket/layer.ts';
 import { intBytes, type Message, putControlInt, readInt } from '../socket/message.ts';
 import { putInetControl, putSocketControl } from '../socket/receive-control.ts';
 import { copyOption } from '../socket/socket-options.ts';
+import { mayLend, reportLent } from '../socket/zerocopy.ts';
 import { IP_SOURCE, IPPROTO_UDP } from '../wire/ipv4.ts';
 import { UDP_HLEN, UDP_SOURCE } from '../wire/udp.ts';
 import { Cork } from './cork.ts';
@@ -45,6 +47,10 @@ export class UdpSocket extends DatagramSocket {
   cork: Cork | null = null;
   /** Bytes of the oldest super-segment that were read already. */
   #consumed = 0;
+  /** Where in the packet that is being received the bytes begin. */
+  #from = 0;
+  /** Number of the next call with MSG_ZEROCOPY. */
+  #lent = 0;
 
   constructor(layer: SocketLayer, udp: Udp) {
     super(layer, IPV4, SOCK_DGRAM, IPPROTO_UDP);
@@ -78,14 +84,26 @@ export class UdpSocket extends DatagramSocket {
     if (length < 0) return length;
     if (length > LONGEST) return -EMSGSIZE;
     const more = this.corked !== 0 || (flags & MSG_MORE) !== 0;
-    const { cork } = this;
-    if (cork === null) {
+    const lends = (flags & MSG_ZEROCOPY) !== 0 && this.zerocopy !== 0 && length > 0;
+    if (this.cork === null) {
       const prepared = this.udp.output.prepare(this, message, flags);
       if (prepared < 0) return prepared;
-      if (!more) return this.udp.output.send(this, message.iov, length);
+      if (lends && !mayLend(this, 0)) return -ENOBUFS;
+      if (!more) {
+        const sent = this.udp.output.send(this, message.iov, length);
+        if (lends && sent >= 0) this.#giveBack(1);
+        return sent;
+      }
       this.cork = new Cork(this.udp.output.destination, this.udp.output.parameters);
     }
-    return this.#append(this.cork!, message, length, more);
+    if (lends) this.cork.lent++;
+    return this.#append(this.cork, message, length, more);
+  }
+
+  /** `count` calls with MSG_ZEROCOPY were copied, so that they have their buffers back at once. */
+  #giveBack(count: number): void {
+    reportLent(this, this.#lent, count);
+    this.#lent = (this.#lent + count) >>> 0;
   }
 
   override receive(message: Message, flags: number): number {
@@ -94,12 +112,13 @@ export class UdpSocket extends DatagramSocket {
     if (state <= 0) return state;
     const room = iovLength(message.iov);
     if (room < 0) return room;
-    const packet = this.queue.peek()!;
+    const packet = (flags & MSG_PEEK) !== 0 && this.peekOffset > 0 ? this.#peekAt() : this.#front();
+    if (packet === null) return -EAGAIN;
     const { view } = packet.pool;
     const payload = packet.length - UDP_HLEN;
     const splits = packet.gsoSize > 0 && this.coalesces === 0;
-    const bytes = splits ? Math.min(packet.gsoSize, payload - this.#consumed) : payload;
-    const copied = scatterPacket(packet, UDP_HLEN + this.#consumed, Math.min(bytes, room), message.iov);
+    const bytes = splits ? Math.min(packet.gsoSize, payload - this.#from) : payload - this.#from;
+    const copied = scatterPacket(packet, UDP_HLEN + this.#from, Math.min(bytes, room), message.iov);
     if (copied < bytes) message.flags |= MSG_TRUNC;
     const source = view.getUint32(packet.network + IP_SOURCE);
     message.address?.set(this.domain, source, view.getUint16(packet.start + UDP_SOURCE));
@@ -109,11 +128,34 @@ export class UdpSocket extends DatagramSocket {
       this.#consumed += bytes;
       if (this.#consumed >= payload) this.#release();
     }
-    return (flags & MSG_TRUNC) !== 0 ? bytes : copied;
+    const result = (flags & MSG_TRUNC) !== 0 ? bytes : copied;
+    this.movePeekOffset(flags, result);
+    return result;
+  }
+
+  /** The oldest packet, which is read from where the last read of it ended. */
+  #front(): Packet | null {
+    this.#from = this.#consumed;
+    return this.queue.peek();
+  }
+
+  /** The packet that MSG_PEEK goes on in, null: there is none yet (Linux: `__skb_try_recv_from_queue`). */
+  #peekAt(): Packet | null {
+    let skip = this.peekOffset + this.#consumed;
+    for (let index = 0; ; index++) {
+      const packet = this.queue.at(index);
+      if (packet === null) return null;
+      const bytes = packet.length - UDP_HLEN;
+      if (skip < bytes || (skip === 0 && bytes === 0)) {
+        this.#from = skip;
+        return packet;
+      }
+      skip -= bytes;
+    }
   }
 
   override ioctl(request: number): number {
-    if (request === SIOCOUTQ) return 0;
+    if (request === SIOCOUTQ) return this.writeMemory;
     if (request !== SIOCINQ) return super.ioctl(request);
     const packet = this.queue.peek();
     if (packet === null) return 0;
@@ -207,7 +249,9 @@ export class UdpSocket extends DatagramSocket {
     const { cork } = this;
     if (cork === null) return 0;
     this.cork = null;
-    return this.udp.output.sendCorked(this, cork);
+    const sent = this.udp.output.sendCorked(this, cork);
+    if (cork.lent > 0) this.#giveBack(cork.lent);
+    return sent;
   }
 
   #control(message: Message, packet: Packet): void {

@@ -486,6 +486,7 @@ t.test('virtio header, inward: what the kernel says of a frame', (t) => {
       { flags: 1, gsoType: 1, gsoSize: 1448, headerLength: 66, checksumStart: 34, checksumOffset: 16 },
       frame(40000, 7),
     ),
+    vnet({ flags: 1, gsoType: 1, gsoSize: 1448, checksumStart: 34, checksumOffset: 16 }, frame(1502)),
   );
   queue.ready(1, 0);
   t.same(
@@ -495,6 +496,7 @@ t.test('virtio header, inward: what the kernel says of a frame', (t) => {
       [CHECKSUM_UNNECESSARY, 0, 0, 60],
       [CHECKSUM_PARTIAL, 0, 0, 60],
       [CHECKSUM_PARTIAL, GSO_TCPV4, 1448, 40000],
+      [CHECKSUM_PARTIAL, 0, 0, 1502],
     ],
   );
   t.equal(received[2]!.checksumStart - received[2]!.link, 34);
@@ -503,6 +505,30 @@ t.test('virtio header, inward: what the kernel says of a frame', (t) => {
   finish(t, r);
   t.end();
 });
+
+t.test(
+  'virtio header, inward: small frames are copied out of large slots, which they can not use up',
+  (t) => {
+    const r = rig({ vnetHeader: true }, { small: 4, large: 8 });
+    const { queue, received, pool, link } = r;
+    for (let n = 0; n < 10; n++) queue.incoming.push(vnet({}, frame(60, n)));
+    queue.incoming.push(vnet({}, frame(1854, 10)), vnet({}, frame(1855, 11)));
+    queue.ready(1, 0);
+    t.same(
+      received.map((packet) => [pool.u8[packet.end - 1], packet.slot < pool.smallSlots]),
+      [...[0, 1, 2, 3].map((n) => [n, true]), [4, false], [5, false], [11, false]],
+    );
+    t.same(r.ns.drops.toJSON(), { pool_exhausted: 5 });
+    t.equal(r.dev.statistics.rxDropped, 5);
+    t.equal(link.rx.posted, 2, 'the posted slots stay');
+    for (const packet of received.splice(0)) packet.release();
+    queue.incoming.push(vnet({}, frame(60, 12)));
+    queue.ready(1, 0);
+    t.equal(received[0]!.slot < pool.smallSlots, true);
+    finish(t, r);
+    t.end();
+  },
+);
 
 t.test('virtio header, inward: hostile fields are counted drops', (t) => {
   const r = rig({ vnetHeader: true });
@@ -517,6 +543,10 @@ t.test('virtio header, inward: hostile fields are counted drops', (t) => {
     vnet({ ...tcp, gsoType: 0x85 }, frame(60)),
     vnet({ ...tcp, gsoType: 0x80 }, frame(60)),
     vnet({ ...tcp, flags: 0 }, frame(60)),
+    vnet({ ...tcp, gsoSize: 65535 }, frame(60)),
+    vnet({ ...tcp, checksumOffset: 6 }, frame(60)),
+    vnet({ ...tcp, gsoType: 5, checksumOffset: 16 }, frame(60)),
+    vnet({ ...tcp, checksumStart: 41 }, frame(60)),
     vnet({ headerLength: 61 }, frame(60)),
     vnet({ ...tcp, headerLength: 65535 }, frame(60)),
     vnet({}, frame(60)).subarray(0, 9),
@@ -526,14 +556,14 @@ t.test('virtio header, inward: hostile fields are counted drops', (t) => {
   r.queue.ready(1, 0);
   t.equal(r.received.length, 0);
   t.same(r.ns.drops.toJSON(), {
-    vnet_checksum: 4,
-    vnet_gso_size: 1,
+    vnet_checksum: 6,
+    vnet_gso_size: 2,
     vnet_gso_type: 4,
-    vnet_header_length: 2,
+    vnet_header_length: 3,
     tap_vnet_header: 2,
   });
   t.equal(r.dev.statistics.rxErrors, hostile.length);
-  t.equal(r.dev.statistics.rxFrameErrors, 11);
+  t.equal(r.dev.statistics.rxFrameErrors, 15);
   t.equal(r.dev.statistics.rxLengthErrors, 2);
   finish(t, r);
   t.end();

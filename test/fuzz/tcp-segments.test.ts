@@ -5,7 +5,14 @@ import { PacketPool } from '../../device/memory/pool.ts';
 import { ARPHRD_NONE } from '../../device/netdevice/flags.ts';
 import { SeededEntropy } from '../../device/random.ts';
 import { Mib } from '../../stack/counters.ts';
-import { AF_INET, SHUT_RDWR, SHUT_WR, SOCK_NONBLOCK, SOCK_STREAM } from '../../stack/socket/abi.ts';
+import {
+  AF_INET,
+  MSG_FASTOPEN,
+  SHUT_RDWR,
+  SHUT_WR,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from '../../stack/socket/abi.ts';
 import { SocketAddress } from '../../stack/socket/address.ts';
 import { createStack, type Stack } from '../../stack/stack.ts';
 import { tcpStateName } from '../../stack/tcp/states.ts';
@@ -22,6 +29,8 @@ const PORT = 80;
 /** Longer than orphans, TIME-WAIT and retransmissions last. */
 const LONG_MS = 3_600_000;
 const MOST_OPEN = 12;
+/** Clients and listeners do Fast Open, with cookies or without. */
+const FAST_OPEN = 0x607;
 /** By counter: whether it says what became of a segment, not only that it was seen. */
 const TELLS: readonly boolean[] = Object.keys(new Mib().toJSON()).map(
   (name) => !/^(IpInReceives|IpInDelivers|IpExtIn|TcpInSegs)/.test(name),
@@ -87,7 +96,10 @@ class World {
   }
 
   #host(machine: Machine, address: string): Host {
-    const stack = createStack({ machine, sysctl: { 'net.ipv4.tcp_mem': '200 400 800' } });
+    const stack = createStack({
+      machine,
+      sysctl: { 'net.ipv4.tcp_mem': '200 400 800', 'net.ipv4.tcp_fastopen': FAST_OPEN },
+    });
     const link = new TestLink({ type: ARPHRD_NONE });
     stack.addDevice(link, { name: 'tun0', addresses: [address] });
     const { tcp } = stack;
@@ -180,7 +192,9 @@ class World {
 
   #connect({ stack, fds }: Host): void {
     const fd = stack.sockets.socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    stack.sockets.connect(fd, new SocketAddress(AF_INET, parseIpv4('10.0.0.2'), PORT));
+    const server = new SocketAddress(AF_INET, parseIpv4('10.0.0.2'), PORT);
+    if (this.#entropy.chance(0.5)) stack.sockets.connect(fd, server);
+    else stack.sockets.sendto(fd, this.#buffer.subarray(0, this.#entropy.below(3000)), MSG_FASTOPEN, server);
     fds.push(fd);
   }
 

@@ -20,6 +20,7 @@ export const EPHEMERAL = 33333;
 
 /** A stack in virtual time that does what a test says, and keeps what it was asked. */
 export class FakeBackend implements Backend {
+  readonly epoch = 0;
   time = 0;
   /** What `inject` got, and when. */
   readonly injected: { readonly time: number; readonly packet: LivePacket }[] = [];
@@ -99,6 +100,14 @@ export class FakeBackend implements Backend {
 
   offload(feature: string, on: boolean): void {
     this.asked.push(`offload ${feature} ${on}`);
+  }
+
+  makeFile(path: string, bytes: number): void {
+    this.asked.push(`makeFile ${path} ${bytes}`);
+  }
+
+  removeFile(path: string): void {
+    this.asked.push(`removeFile ${path}`);
   }
 
   flushMetrics(): void {

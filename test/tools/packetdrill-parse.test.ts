@@ -204,7 +204,7 @@ t.test('options of a script', (t) => {
     connectPort: 8080,
   });
   t.equal(readSettings(parse(''), 4000).tolerance, 4000);
-  t.throws(() => readSettings(parse('--ip_version=ipv6'), 0), new Unsupported(0, '--ip_version=ipv6'));
+  t.throws(() => readSettings(parse('--ip_version=ipv6'), 0), new Unsupported(1, '--ip_version=ipv6'));
   t.throws(() => readSettings(parse('--nonsense=1'), 0), new Unsupported(1, 'option --nonsense'));
   t.end();
 });

@@ -427,7 +427,7 @@ t.test('shell: counters that moved, and what is not known', async (t) => {
 
 t.test('what is unsupported says so, and ends the backend', async (t) => {
   for (const [text, line, reason] of [
-    ['--ip_version=ipv6\n0 close(3) = 0', 0, '--ip_version=ipv6'],
+    ['--ip_version=ipv6\n0 close(3) = 0', 1, '--ip_version=ipv6'],
     ['0 close(3) = 0\n+0 mmap(3) = 0', 2, 'system call mmap'],
     ['0 socket(AF_INET6, SOCK_STREAM, 0) = 3', 1, 'AF_INET6'],
     ['0 setsockopt(3, SOL_TCP, TCP_NOSUCH, [1], 4) = 0', 1, 'symbol TCP_NOSUCH'],

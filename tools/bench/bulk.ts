@@ -18,12 +18,15 @@ function bulk(name: string, mode: PeerMode, more: Partial<Contest> = {}): (bench
   return (bench) => hold(bench, contest);
 }
 
+const ZEROCOPY = { ours: { words: ['zerocopy'] } };
 const PLAIN = { ours: { plain: true }, references: PLAIN_REFERENCES };
 
 /** Bulk transfer through the socket layer, with one copy between the stack and the application. */
 export const BULK: Readonly<Record<string, (bench: Bench) => Promise<void>>> = {
   'bulk-receive': bulk('bulk-receive', 'send'),
   'bulk-send': bulk('bulk-send', 'recv'),
+  'bulk-receive-zerocopy': bulk('bulk-receive-zerocopy', 'send', ZEROCOPY),
+  'bulk-send-zerocopy': bulk('bulk-send-zerocopy', 'recv', ZEROCOPY),
   'bulk-receive-plain': bulk('bulk-receive-plain', 'send', PLAIN),
   'bulk-send-plain': bulk('bulk-send-plain', 'recv', PLAIN),
 };

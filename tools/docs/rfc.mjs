@@ -32,6 +32,7 @@ const TITLES = {
   2883: 'An Extension to the Selective Acknowledgement (SACK) Option for TCP',
   3042: "Enhancing TCP's Loss Recovery Using Limited Transmit",
   3168: 'The Addition of Explicit Congestion Notification (ECN) to IP',
+  3376: 'Internet Group Management Protocol, Version 3',
   3465: 'TCP Congestion Control with Appropriate Byte Counting',
   3708: 'Using TCP DSACKs to Detect Spurious Retransmissions',
   4015: 'The Eifel Response Algorithm for TCP',
@@ -65,6 +66,7 @@ const TITLES = {
   8311: 'Relaxing Restrictions on ECN Experimentation',
   8504: 'IPv6 Node Requirements',
   8985: 'The RACK-TLP Loss Detection Algorithm for TCP',
+  9040: 'TCP Control Block Interdependence',
   9293: 'Transmission Control Protocol (TCP)',
   9438: 'CUBIC for Fast and Long-Distance Networks',
 };

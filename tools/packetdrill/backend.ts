@@ -43,6 +43,8 @@ export interface RouteChange {
  * process on it. Times are microseconds on the backend's own clock. Operations that the stack lacks throw `Unsupported`.
  */
 export interface Backend {
+  /** Microseconds since 1970 when the backend's clock was 0. */
+  readonly epoch: number;
   /** The time. */
   now(): number;
   /** Waits until then; work of the stack that is due on the way is done. A time in the past is now. */
@@ -67,6 +69,9 @@ export interface Backend {
   offload(feature: string, on: boolean): Awaitable<void>;
   /** Forgets what earlier connections taught: metrics, fast-open cookies (`ip tcp_metrics flush all`). */
   flushMetrics(): Awaitable<void>;
+  /** Makes a file of zeros in /tmp, for `open`. */
+  makeFile(path: string, bytes: number): Awaitable<void>;
+  removeFile(path: string): Awaitable<void>;
   /** The fields of `struct tcp_info` of a socket by Linux's names (`tcpi_snd_cwnd`); undefined when it has none. */
   tcpInfo(fd: number): Awaitable<ReadonlyMap<string, number> | undefined>;
   /** All counters by `nstat`'s names (`TcpExtTCPTimeouts`). */

@@ -60,6 +60,23 @@ export type SyscallRequest =
   | { readonly name: 'fcntl'; readonly fd: number; readonly command: number; readonly value: number }
   | { readonly name: 'ioctl'; readonly fd: number; readonly request: number }
   | { readonly name: 'poll'; readonly entries: readonly PollEntry[]; readonly timeout: number }
+  | { readonly name: 'open'; readonly path: string; readonly flags: number }
+  | { readonly name: 'pipe'; readonly flags: number }
+  | {
+      readonly name: 'splice';
+      readonly from: number;
+      readonly to: number;
+      readonly length: number;
+      readonly flags: number;
+    }
+  | {
+      readonly name: 'sendfile';
+      readonly to: number;
+      readonly from: number;
+      /** Where in the file to begin; undefined: at its own position. */
+      readonly offset: number | undefined;
+      readonly count: number;
+    }
   | { readonly name: 'epoll_create' }
   | {
       readonly name: 'epoll_ctl';
@@ -109,6 +126,8 @@ export interface ReceiveRequest {
   readonly fd: number;
   /** Bytes of each buffer. */
   readonly lengths: readonly number[];
+  /** The buffer is a pointer to nowhere. */
+  readonly nowhere: boolean;
   readonly flags: number;
   /** Bytes of room for control messages. */
   readonly controlLength: number;
@@ -127,7 +146,9 @@ export interface SyscallResult {
   /** `msg_flags` after recvmsg. */
   readonly messageFlags?: number;
   readonly control?: readonly ControlMessage[];
-  /** Of ioctl: the number that it filled in. */
+  /** Of pipe: the descriptors of its ends. */
+  readonly fds?: readonly [number, number];
+  /** Of ioctl and sendfile: the number that it filled in. */
   readonly value?: number;
   /** Of getsockopt. */
   readonly option?: OptionValue;

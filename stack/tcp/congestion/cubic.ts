@@ -1,6 +1,7 @@
 import { MIB } from '../../counters.ts';
 import type { Connection } from '../connection.ts';
 import { inSlowStart, isCwndLimited } from '../cwnd.ts';
+import { isPaced } from '../pacing.ts';
 import { after } from '../sequence.ts';
 import { TCP_CA_LOSS } from '../tcb.ts';
 import type { Congestion } from './congestion.ts';
@@ -201,7 +202,9 @@ export class Cubic implements Congestion {
       const now = tcp.nowUs();
       if (now - this.lastAckUs <= tcp.settings.cubicHystartAckDeltaUs.value) {
         this.lastAckUs = now;
-        const threshold = Math.floor((this.delayMinUs + ackDelay(tcb.pacingRate)) / 2);
+        // Pacing may have held segments back for half a round trip.
+        const shift = isPaced(conn) ? 0 : 1;
+        const threshold = Math.floor((this.delayMinUs + ackDelay(tcb.pacingRate)) / 2 ** shift);
         if (now - this.roundStartUs > threshold) {
           this.#full(conn, MIB.TcpExtTCPHystartTrainDetect, MIB.TcpExtTCPHystartTrainCwnd);
         }

@@ -39,11 +39,53 @@ export interface Judgement {
   readonly suspect: string[];
 }
 
-/** Lets tshark judge each frame in `pcap` with the source address `mac`. */
-export async function judgeCapture(pcap: string, mac: string): Promise<Judgement> {
+/**
+ * Lets tshark judge each frame in `pcap` with the source address `mac`. `open`: a checksum may be left to be filled in, which tshark
+ * takes for a wrong one; it must then be that of the pseudo header alone.
+ */
+export async function judgeCapture(pcap: string, mac: string, open = false): Promise<Judgement> {
   const ours = `eth.src==${mac}`;
   const numbers = await tshark(pcap, ours, '-T', 'fields', '-e', 'frame.number');
-  return { frames: numbers.length, suspect: await tshark(pcap, `${ours} && (${SUSPECT})`) };
+  const suspect = await tshark(pcap, `${ours} && (${SUSPECT})`);
+  if (!open || suspect.length === 0) return { frames: numbers.length, suspect };
+  const fields = FIELDS.flatMap((field) => ['-e', field]);
+  const described = await tshark(
+    pcap,
+    `${ours} && (${SUSPECT})`,
+    '-T',
+    'fields',
+    '-E',
+    'occurrence=l',
+    ...fields,
+  );
+  return { frames: numbers.length, suspect: suspect.filter((_, index) => !isOpen(described[index] ?? '')) };
+}
+
+const FIELDS = [
+  'ip.src',
+  'ip.dst',
+  'ip.proto',
+  'ip.len',
+  'ip.hdr_len',
+  'tcp.checksum',
+  'udp.checksum',
+].concat('_ws.malformed', 'ip.checksum.status');
+
+/**
+ * Whether a frame with these fields is all right but for its transport checksum, or that of what it quotes, which is its pseudo header's
+ * sum.
+ */
+function isOpen(line: string): boolean {
+  const [source = '', destination = '', protocol, length, header, tcp, udp, malformed, ip, icmp] =
+    line.split('\t');
+  if (malformed !== '' || ip === '0' || icmp === '0') return false;
+  let sum = Number(protocol) + Number(length) - Number(header);
+  for (const address of [source, destination]) {
+    const [a = 0, b = 0, c = 0, d = 0] = address.split('.').map(Number);
+    sum += a * 256 + b + c * 256 + d;
+  }
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  return Number(tcp || udp) === sum;
 }
 
 /** tcpdump on one interface. */

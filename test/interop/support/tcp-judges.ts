@@ -2,6 +2,7 @@ import type { Test } from 'tap';
 import { tshark } from './capture.ts';
 import type { Child } from './child.ts';
 import { counter } from './errors.ts';
+import type { OffloadMode } from './offload-modes.ts';
 import type { TapPeer } from './tap-peer.ts';
 
 /** More probes than these in one test are more than a process that has to wait its turn. */
@@ -66,15 +67,16 @@ export async function clean(
   );
 }
 
-/** The same with whole frames: none of ours, of which there are `atLeast` so many, is wrong. */
+/** The same with whole frames, whose checksums may be open as `mode` says: none of ours, at least so many, is wrong. */
 export async function cleanFrames(
   t: Test,
   peer: TapPeer,
   host: Child,
   atLeast: number,
+  mode: OffloadMode,
   resets = 0,
 ): Promise<void> {
-  const { frames, suspect, errors } = await peer.judge();
+  const { frames, suspect, errors } = await peer.judge(mode.open);
   t.ok(frames >= atLeast, `tshark saw ${frames} frames of ours, at least ${atLeast}`);
   t.strictSame(suspect, [], 'none is malformed or carries a wrong checksum');
   await clean(t, peer, host, errors, resets);

@@ -225,6 +225,7 @@ export class Driver {
       else if (kind === 3) parts.push(`wscale ${bytes[i + 2]}`);
       else if (kind === 4) parts.push('sackOK');
       else if (kind === 5) parts.push(`sack ${this.#blocks(bytes.subarray(i + 2, i + size))}`);
+      else if (kind === 34) parts.push(`FO ${bytes.toString('hex', i + 2, i + size)}`.trim());
       else if (kind === 8) parts.push(`TS ecr ${bytes.readUInt32BE(i + 6)}`);
       else parts.push(`option ${kind}`);
       if (kind === 8) this.#seen = bytes.readUInt32BE(i + 2);

@@ -71,7 +71,7 @@ t.test('a peer that knows no options', (t) => {
 });
 
 t.test(
-  'our SYN goes out again: four times more than retries, a second apart, then at doubling distances',
+  'our SYN goes out again, a second apart at first, for as long as its retries would take at doubling distances',
   (t) => {
     const d = new Driver({ sysctl: { 'net.ipv4.tcp_syn_retries': 2 } });
     const fd = d.socket();
@@ -80,12 +80,12 @@ t.test(
     const syn = 'S 0:0(0) win 64240 <mss 1460,sackOK,TS ecr 0,nop,wscale 7>';
     t.strictSame(
       d.during(20_000),
-      [1000, 2000, 3000, 4000, 5000, 7000].map((at) => `${at} ${syn}`),
+      [1000, 2000, 3000, 4000, 5000].map((at) => `${at} ${syn}`),
     );
     t.equal(pollOf(d, fd), POLLIN | POLLOUT | POLLERR | POLLHUP | POLLRDHUP);
     t.equal(errorOf(d, fd), ETIMEDOUT);
     t.equal(errorOf(d, fd), 0, 'told once');
-    t.equal(d.counter('TcpExtTCPSynRetrans'), 6);
+    t.equal(d.counter('TcpExtTCPSynRetrans'), 5);
     t.strictSame(d.close(), NONE);
     t.end();
   },

@@ -1,7 +1,9 @@
 import t from 'tap';
 import { SeededEntropy } from '../../../device/random.ts';
+import { FastOpenOption } from '../../../stack/wire/fastopen-option.ts';
 import { tcpLayout } from '../../../stack/wire/tcp.ts';
 import {
+  addFastOpenOption,
   hasSignature,
   OPTION_MSS,
   OPTION_SACK_ADVERTISE,
@@ -115,5 +117,68 @@ t.test('any bytes can be parsed', (t) => {
     if (out.sackBlocks * 8 + 2 > bytes.length && out.sackBlocks > 0) t.fail(`seed ${seed}, ${i}`);
   }
   t.equal(hasSignature(new DataView(Uint8Array.from([1, 1, 19, 18]).buffer), 0, 4), true);
+  t.end();
+});
+
+function fastOpen(cookie: string, experimental: number): FastOpenOption {
+  const option = new FastOpenOption();
+  option.bytes.set(Buffer.from(cookie, 'hex'));
+  option.length = cookie.length / 2;
+  option.experimental = experimental;
+  return option;
+}
+
+// @rfc 7413 4.1.1
+t.test('a Fast Open option is written last, filled up with NOPs', (t) => {
+  const cases: [string, number, string][] = [
+    ['', 0, '22020101'],
+    ['abcd1234', 0, '2206abcd12340101'],
+    ['abcd12345678', 0, '2208abcd12345678'],
+    ['', 1, 'fe04f989'],
+    ['abcd1234', 1, 'fe08f989abcd1234'],
+    ['abcd12345678', 1, 'fe0af989abcd123456780101'],
+  ];
+  for (const [cookie, experimental, expected] of cases) {
+    const text = written((out) => {
+      out.flags = OPTION_MSS;
+      out.mss = 1460;
+      t.ok(addFastOpenOption(out, fastOpen(cookie, experimental)));
+    });
+    t.equal(text, `020405b4${expected}`);
+    const back = parsed([...Buffer.from(text, 'hex')], true).fastOpen;
+    t.ok(back.sameCookie(fastOpen(cookie, experimental)), 'it reads as it was written');
+    t.equal(back.experimental, experimental);
+  }
+  t.end();
+});
+
+// @rfc 7413 4.1.1
+t.test('a Fast Open option for which there is no room is left out', (t) => {
+  const longest = fastOpen('00112233445566778899aabbccddeeff', 1);
+  const out = new TcpOptionsOut();
+  out.flags = OPTION_MSS | OPTION_SACK_ADVERTISE | OPTION_TS | OPTION_WSCALE;
+  out.sackBlocks = 1;
+  t.notOk(addFastOpenOption(out, longest), '32 of 40 bytes are taken');
+  out.sackBlocks = 0;
+  t.ok(addFastOpenOption(out, longest), '20 and 20 are just 40');
+  t.notOk(addFastOpenOption(new TcpOptionsOut(), new FastOpenOption()), 'nothing to say');
+  t.end();
+});
+
+// @rfc 7413 4.1.1
+t.test('a Fast Open option that no cookie fits says nothing', (t) => {
+  const cases: [string, string, number][] = [
+    ['on an ACK', '2206abcd1234', -1],
+    ['an odd length', '2207abcd123456', -1],
+    ['two bytes', '2204abcd', -1],
+    ['eighteen bytes', `2214${'00'.repeat(18)}`, -1],
+    ['another magic', 'fe08f988abcd1234', -1],
+    ['no room for a magic', 'fe03f9', -1],
+    ['sixteen bytes', `2212${'00'.repeat(16)}`, 16],
+  ];
+  for (const [name, hex, length] of cases) {
+    const out = parsed([...Buffer.from(hex, 'hex')], name !== 'on an ACK');
+    t.equal(out.fastOpen.length, length, name);
+  }
   t.end();
 });

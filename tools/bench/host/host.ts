@@ -1,6 +1,7 @@
 // The stack on a TAP with the peer program's services, in a process of its own: host.js tap=NAME address=A.B.C.D/N [word ...]
 //
 //   plain   frames of 1514 bytes without virtio header
+//   zerocopy  bulk services without a copy
 //   busy    polls the TAP without ever sleeping
 //
 // Says `ready`; answers the questions of questions.ts on stdin, and ends with it.
@@ -10,7 +11,7 @@ import { createStack } from '../../../stack/stack.ts';
 import { Counter, Flood } from './datagrams.ts';
 import { CHARGEN, COUNT, DISCARD, ECHO, FLOOD, HTTP } from './ports.ts';
 import { answerQuestions } from './questions.ts';
-import { Chargen, Discard, Echo, Http, listen } from './services.ts';
+import { Chargen, Discard, Echo, HeldDiscard, Http, LentChargen, listen } from './services.ts';
 
 const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
 const machine = new Machine();
@@ -20,8 +21,9 @@ const tap = options.get('tap') ?? 'tap0';
 const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), busyPoll });
 stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
 const { sockets } = stack;
-listen(sockets, DISCARD, (fd) => void new Discard(sockets, fd));
-listen(sockets, CHARGEN, (fd) => void new Chargen(sockets, fd));
+const [Sink, Source] = options.has('zerocopy') ? [HeldDiscard, LentChargen] : [Discard, Chargen];
+listen(sockets, DISCARD, (fd) => void new Sink(sockets, fd));
+listen(sockets, CHARGEN, (fd) => void new Source(sockets, fd));
 listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
 listen(sockets, HTTP, (fd) => void new Http(sockets, fd));
 

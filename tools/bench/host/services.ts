@@ -1,4 +1,5 @@
 import { EAGAIN } from '../../../device/errno.ts';
+import type { PoolBuffer } from '../../../device/memory/pool-buffer.ts';
 import {
   AF_INET,
   POLLERR,
@@ -10,6 +11,7 @@ import {
   SOCK_STREAM,
 } from '../../../stack/socket/abi.ts';
 import { SocketAddress } from '../../../stack/socket/address.ts';
+import { HeldBytes } from '../../../stack/socket/held-bytes.ts';
 import type { SocketLayer } from '../../../stack/socket/layer.ts';
 import { Handler } from './handler.ts';
 import { answerHttp } from './http.ts';
@@ -76,6 +78,73 @@ export class Chargen extends Handler {
     do sent = this.sockets.send(this.fd, buffer);
     while (sent > 0);
     if (sent !== -EAGAIN) this.close();
+  }
+}
+
+/** Takes what comes where it lies, and looks no further at it. */
+export class HeldDiscard extends Handler {
+  readonly #held = new HeldBytes();
+
+  constructor(sockets: SocketLayer, fd: number) {
+    super(sockets, fd, READABLE);
+    this.again();
+  }
+
+  protected override ready(): void {
+    let got = 0;
+    do {
+      got = this.sockets.recvHeld(this.fd, this.#held);
+      this.#held.release();
+    } while (got > 0);
+    if (got !== -EAGAIN) this.close();
+  }
+}
+
+/** Pages that one connection sends from, each again when it is idle. */
+const LENT = 64;
+
+/** Sends pages of the pool as they are, as many as are idle and there is room for. */
+export class LentChargen extends Handler {
+  readonly #idle: PoolBuffer[] = [];
+  readonly #buffers: PoolBuffer[] = [];
+  #sent = 0;
+
+  constructor(sockets: SocketLayer, fd: number) {
+    super(sockets, fd, WRITABLE);
+    const { pool } = sockets.context.machine;
+    for (let i = 0; i < LENT; i++) {
+      const buffer = pool.lend();
+      if (buffer === null) break;
+      this.#buffers.push(buffer);
+      this.#idle.push(buffer);
+      buffer.onIdle = () => {
+        this.#idle.push(buffer);
+        this.again();
+      };
+    }
+    this.again();
+  }
+
+  protected override ready(): void {
+    let taken = 0;
+    while (this.#idle.length > 0) {
+      const buffer = this.#idle.at(-1)!;
+      taken = this.sockets.sendBuffer(this.fd, buffer, this.#sent);
+      if (taken <= 0) break;
+      this.#sent += taken;
+      if (this.#sent < buffer.bytes.length) continue;
+      this.#sent = 0;
+      this.#idle.pop();
+    }
+    if (taken < 0 && taken !== -EAGAIN) this.#end();
+  }
+
+  #end(): void {
+    for (const buffer of this.#buffers) {
+      buffer.onIdle = null;
+      buffer.release();
+    }
+    this.close();
   }
 }
 

@@ -181,7 +181,7 @@ class Agent:
         return tun
 
     def serve(self):
-        say({"ready": now()})
+        say({"ready": now(), "epoch": time.time_ns() // 1000 - now()})
         while True:
             timeout = None
             if self.requests:

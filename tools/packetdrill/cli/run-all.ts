@@ -2,9 +2,12 @@ import type { Item } from './collect.ts';
 import type { Report } from './report.ts';
 import { type RunContext, runItem } from './run-item.ts';
 
+/** A host that is busy during three runs in a row is no place for scripts with times. */
+const AGAIN = 3;
+
 /**
  * Runs scripts, `jobs` at a time, and hands each report on in the order of the scripts. In real time a script that failed
- * while others ran is run once more by itself: a busy host is no fault of the stack.
+ * while others ran is run again by itself, {@link AGAIN} times at most: a busy host is no fault of the stack.
  */
 export async function runAll(
   items: readonly Item[],
@@ -21,7 +24,8 @@ export async function runAll(
   const final: Report[] = [];
   for (const [at, item] of items.entries()) {
     let report = reports[at]!;
-    if (report.verdict === 'failed' && context.backend.realTime) report = await runItem(item, context);
+    for (let again = 0; report.verdict === 'failed' && context.backend.realTime && again < AGAIN; again++)
+      report = await runItem(item, context);
     tell(report);
     final.push(report);
   }

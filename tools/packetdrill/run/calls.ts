@@ -60,7 +60,9 @@ export class CallRunner {
 
   /** Makes the call, or begins it when it is one that blocks; gives the time. */
   async run(event: ScriptEvent, action: SyscallAction, due: Due): Promise<number> {
-    const args = new Arguments(action, event.line, this.#world.settings, this.#fds);
+    const { settings } = this.#world;
+    const { late } = this.#schedule;
+    const args = new Arguments(action, event.line, settings, this.#fds, this.#epoch(), late);
     const prepared = prepareSyscall(args);
     prepared.before?.(this.#world);
     if (action.end !== undefined) return this.#begin(event, args, prepared, action.end, due);
@@ -118,10 +120,16 @@ export class CallRunner {
     if (prepared.makesFd === true) this.#learnFd(expected ?? result.ret, result.ret);
     else if (expected !== undefined && expected !== result.ret)
       fail(`expected ${expected}, actual ${result.ret}`);
+    for (const [index, script] of (prepared.fds ?? []).entries()) this.#learnFd(script, result.fds![index]!);
     if (action.name === 'close') this.#fds.delete(args.scriptFd(0));
     prepared.after?.(this.#world, result, expected ?? result.ret);
     const complaint = prepared.verify?.(result);
     if (complaint !== undefined) fail(complaint);
+  }
+
+  /** The time of day when the script began. */
+  #epoch(): number {
+    return this.#backend.epoch + this.#trace.start;
   }
 
   #learnFd(script: number, live: number): void {

@@ -45,7 +45,7 @@ type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const READERS: Readonly<Record<string, Reader>> = {
   ip_version: (text) => {
-    if (text !== 'ipv4') throw new Unsupported(0, `--ip_version=${text}`);
+    if (text !== 'ipv4') throw new Unsupported(1, `--ip_version=${text}`);
   },
   local_ip: (text, settings) => {
     settings.localAddress = address(text);

@@ -69,6 +69,10 @@ const LINES: readonly (readonly [pattern: RegExp, action: Action])[] = [
     (shell, match, line) => shell.counted(match[1]!, line),
   ],
   [
+    /^nstat((?:\s+-\w+)*)\s*\|\s*grep\s+"?(\w+)"?\s*\|\s*grep\s+-q\s+"\s*(\d+)\s*"$/,
+    (shell, match, line) => shell.countedTimes(match[2]!, Number(match[3]), match[1]!.includes('s'), line),
+  ],
+  [
     /^grep\s+" 0A "\s+\/proc\/net\/tcp6?(?:\s+\/proc\/net\/tcp6?)?\s*\|\s*grep\s+(?:-q\s+)?":([0-9A-Fa-f]{4})"$/,
     (shell, match, line) => shell.listens(Number.parseInt(match[1]!, 16), line),
   ],
@@ -77,11 +81,22 @@ const LINES: readonly (readonly [pattern: RegExp, action: Action])[] = [
     async (shell, match) => shell.backend.advanceTo(shell.backend.now() + Number(match[1]) * 1e6),
   ],
   [/^true$/, async () => {}],
+  [/^(?:\/bin\/)?rm\s+-f\s+(\/tmp\/[\w.-]+)$/, async (shell, match) => shell.backend.removeFile(match[1]!)],
+  [/^(?:\/bin\/)?dd\s+((?:\s*\w+=\S+)+)$/, (shell, match, line) => shell.makeFile(match[1]!, line)],
 ];
 
 /** Does what the shell lines of a script ask for, on the stack under test. */
 export class Shell {
   readonly backend: Backend;
+  /** `dd`, as far as it makes a file of zeros. */
+  async makeFile(text: string, line: number): Promise<void> {
+    const words = new Map(text.split(/\s+/).map((word) => word.split('=') as [string, string]));
+    const [from, to] = [words.get('if'), words.get('of')];
+    if (from !== '/dev/zero' || to === undefined || !/^\/tmp\/[\w.-]+$/.test(to))
+      throw new Unsupported(line, `dd ${text}`);
+    await this.backend.makeFile(to, Number(words.get('bs') ?? 512) * Number(words.get('count')));
+  }
+
   /** Counters when `nstat` was last asked. */
   #counters: ReadonlyMap<string, number> = new Map();
 
@@ -100,14 +115,28 @@ export class Shell {
   }
 
   async run(command: Command): Promise<void> {
-    for (const text of linesOf(command.text)) {
-      const found = LINES.map(([pattern, action]) => [pattern.exec(text), action] as const).find(
-        ([match]) => match !== null,
-      );
-      if (found === undefined) throw new Unsupported(command.line, `shell command "${text}"`);
-      const [match, action] = found;
-      await placed(command.line, action(this, match!, command.line));
+    for (const text of linesOf(command.text)) await this.#either(text.split(/\s*\|\|\s*/), command.line);
+  }
+
+  /** Does the first of the commands that can be done (`a || b`). */
+  async #either(texts: readonly string[], line: number): Promise<void> {
+    const [first, ...others] = texts;
+    try {
+      await this.#one(first ?? '', line);
+    } catch (error) {
+      const failed = error instanceof Unsupported || error instanceof ScriptFailure;
+      if (others.length === 0 || !failed) throw error;
+      await this.#either(others, line);
     }
+  }
+
+  async #one(text: string, line: number): Promise<void> {
+    const found = LINES.map(([pattern, action]) => [pattern.exec(text), action] as const).find(
+      ([match]) => match !== null,
+    );
+    if (found === undefined) throw new Unsupported(line, `shell command "${text}"`);
+    const [match, action] = found;
+    await placed(line, action(this, match!, line));
   }
 
   /** `name=value name=value`; names with dots or slashes, or files below /proc/sys. */
@@ -147,6 +176,14 @@ export class Shell {
     if (!moved) throw new ScriptFailure(line, `no counter ${name} moved`);
   }
 
+  /** `nstat | grep NAME | grep -q " N "`: fails unless the counter moved by `times`; `keep`: since an earlier time (`-s`). */
+  async countedTimes(name: string, times: number, keep: boolean, line: number): Promise<void> {
+    const now = await this.backend.counters();
+    const moved = (now.get(name) ?? 0) - (this.#counters.get(name) ?? 0);
+    if (!keep) this.#counters = now;
+    if (moved !== times) throw new ScriptFailure(line, `counter ${name}: expected ${times}, actual ${moved}`);
+  }
+
   async listens(port: number, line: number): Promise<void> {
     if (!(await this.backend.listening(port)))
       throw new ScriptFailure(line, `nobody listens on port ${port}`);
@@ -160,7 +197,7 @@ function linesOf(text: string): string[] {
     .split(/\n|;|&&/)
     .map((line) =>
       line
-        .replaceAll(/\s*2?>+\s*(?:\/dev\/null|&1)/g, '')
+        .replaceAll(/\s*[2&]?>+\s*(?:\/dev\/null|&1)/g, '')
         .replace(/(?:^|\s)#.*$/, '')
         .trim(),
     )

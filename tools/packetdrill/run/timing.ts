@@ -24,12 +24,20 @@ export class Schedule {
   /** When it was due, and whether it was an inbound packet: those keep their distance to each other. */
   #scheduled: number;
   #afterInbound = false;
+  /** When it would have been over if all had been in time. */
+  #ideal: number;
 
   constructor(start: number, tolerance: number) {
     this.start = start;
     this.tolerance = tolerance;
     this.#over = start;
     this.#scheduled = start;
+    this.#ideal = start;
+  }
+
+  /** How late the events so far have made the script, in microseconds: what was a little late each adds up in real time. */
+  get late(): number {
+    return Math.max(0, this.#over - this.#ideal);
   }
 
   due(event: ScriptEvent): Due {
@@ -52,6 +60,9 @@ export class Schedule {
 
   /** An event is over. */
   done(event: ScriptEvent, due: Due, time: number): void {
+    const { at, end, kind } = event.time;
+    if (due.any) this.#ideal = time - this.late;
+    else this.#ideal = (kind === 'absolute' ? this.start : this.#ideal) + (end ?? at);
     this.#over = time;
     this.#scheduled = due.any ? time : due.earliest;
     this.#afterInbound = isInbound(event);

@@ -14,12 +14,25 @@ export class Arguments {
   readonly action: SyscallAction;
   readonly line: number;
   readonly settings: Settings;
+  /** The time of day when the script began, in microseconds since 1970. */
+  readonly epoch: number;
+  /** By how many microseconds the script runs late. */
+  readonly late: number;
   readonly #fds: ReadonlyMap<number, number>;
 
-  constructor(action: SyscallAction, line: number, settings: Settings, fds: ReadonlyMap<number, number>) {
+  constructor(
+    action: SyscallAction,
+    line: number,
+    settings: Settings,
+    fds: ReadonlyMap<number, number>,
+    epoch = 0,
+    late = 0,
+  ) {
     this.action = action;
     this.line = line;
     this.settings = settings;
+    this.epoch = epoch;
+    this.late = late;
     this.#fds = fds;
   }
 

@@ -24,6 +24,9 @@ const PARTS: Readonly<Record<string, Part>> = {
 };
 const STRUCT_SIZE: Readonly<Record<string, number>> = { ee: 16, ipi: 12 };
 
+/** The first time in `struct scm_timestamping`, and the same in `struct timespec` alone: bytes of its two parts. */
+const TIMESPEC = 16;
+
 /** Control messages as they are sent: `[{cmsg_level=, cmsg_type=, cmsg_data=}]`. */
 export function readControl(args: Arguments, list: Expression | undefined): ControlMessage[] {
   if (list === undefined || list.kind !== 'list') return [];
@@ -88,6 +91,7 @@ function compareMessage(args: Arguments, expected: Expression, actual: ControlMe
   const data = member(expected, 'cmsg_data');
   if (data === undefined || data.kind === 'ellipsis') return undefined;
   if (data.kind !== 'struct') return differs('data', args.evaluate(data), readNumber(actual.data));
+  if (data.fields[0]?.name?.startsWith('scm_') === true) return compareTime(args, data, actual.data);
   for (const { name, value } of data.fields) {
     const part = partOf(args, name);
     if (part.offset + part.size > actual.data.length) return `${name}: only ${actual.data.length} bytes came`;
@@ -96,6 +100,18 @@ function compareMessage(args: Arguments, expected: Expression, actual: ControlMe
     if (complaint !== undefined) return complaint;
   }
   return undefined;
+}
+
+/** `{scm_sec=, scm_nsec=}`: when it happened, counted from the script's beginning, with the tolerance of all times. It may be as late as the script is. */
+function compareTime(args: Arguments, expected: Expression, bytes: Uint8Array): string | undefined {
+  if (bytes.length < TIMESPEC) return `time: only ${bytes.length} bytes came`;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const wall = Number(view.getBigInt64(0, true)) * 1e6 + Number(view.getBigInt64(8, true)) / 1000;
+  const actual = wall - args.epoch;
+  const wanted = args.fieldOr(expected, 'scm_sec', 0) * 1e6 + args.fieldOr(expected, 'scm_nsec', 0) / 1000;
+  const { tolerance } = args.settings;
+  if (actual >= wanted - tolerance && actual <= wanted + tolerance + args.late) return undefined;
+  return `time: expected ${wanted / 1e6} s, actual ${actual / 1e6} s`;
 }
 
 function readPart(bytes: Uint8Array, part: Part): number {

@@ -63,6 +63,7 @@ function readValue(args: Arguments, expression: Expression): OptionValue {
 function readStruct(args: Arguments, struct: Expression): Linger | Timeval | Uint8Array {
   if (member(struct, 'onoff') !== undefined) return readLinger(args, struct);
   if (member(struct, 'tv_sec') !== undefined) return readTimeval(args, struct);
+  if (member(struct, 'imr_sourceaddr') !== undefined) return readSourceMembership(args, struct);
   if (member(struct, 'imr_multiaddr') !== undefined) return readMembership(args, struct);
   throw args.unsupported('setsockopt with a struct of this kind');
 }
@@ -84,6 +85,17 @@ function readMembership(args: Arguments, struct: Expression): Uint8Array {
   return bytes;
 }
 
+/** `struct ip_mreq_source`: a membership, and the sender that it is about. */
+function readSourceMembership(args: Arguments, struct: Expression): Uint8Array {
+  const bytes = new Uint8Array(12);
+  bytes.set(readMembership(args, struct));
+  new DataView(bytes.buffer).setUint32(
+    8,
+    args.fieldOr(struct, 'imr_sourceaddr', args.settings.remoteAddress),
+  );
+  return bytes;
+}
+
 function compareValue(
   args: Arguments,
   expected: Expression,
@@ -95,8 +107,13 @@ function compareValue(
   const matches =
     expected.kind === 'string' && expected.openEnded
       ? typeof actual === 'string' && actual.startsWith(expected.value)
-      : describe(wanted) === describe(actual);
+      : sameNumber(wanted, actual) || describe(wanted) === describe(actual);
   return matches ? undefined : `option value: expected ${describe(wanted)}, actual ${describe(actual)}`;
+}
+
+/** Numbers are those of C: `0xffffffff` and -1 are one. */
+function sameNumber(wanted: OptionValue, actual: OptionValue | undefined): boolean {
+  return typeof wanted === 'number' && typeof actual === 'number' && wanted >>> 0 === actual >>> 0;
 }
 
 function describe(value: OptionValue | undefined): string {

@@ -2,6 +2,7 @@ import { FILE_SYMBOLS } from '../symbols/files.ts';
 import { SOCKET_SYMBOLS } from '../symbols/sockets.ts';
 import { compareAddress } from './addresses.ts';
 import type { Arguments } from './arguments.ts';
+import { prepareOpen, preparePipe, prepareSendfile, prepareSplice } from './files.ts';
 import { prepareGetsockopt, prepareSetsockopt } from './options.ts';
 import type { Prepared } from './prepared.ts';
 import { prepareEpollCreate, prepareEpollCtl, prepareEpollWait, preparePoll } from './readiness.ts';
@@ -47,6 +48,11 @@ const CALLS: Readonly<Record<string, (args: Arguments) => Prepared>> = {
   recv: prepareRecv,
   recvfrom: prepareRecvfrom,
   recvmsg: prepareRecvmsg,
+  open: prepareOpen,
+  pipe: preparePipe,
+  pipe2: preparePipe,
+  splice: prepareSplice,
+  sendfile: prepareSendfile,
   poll: preparePoll,
   epoll_create: prepareEpollCreate,
   epoll_create1: prepareEpollCreate,

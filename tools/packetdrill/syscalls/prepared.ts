@@ -6,6 +6,8 @@ export interface Prepared {
   readonly request: SyscallRequest;
   /** Whether a result that is no error is a file descriptor, which the script numbers as it likes. */
   readonly makesFd?: boolean;
+  /** The file descriptors that it filled in: the script's numbers of them. */
+  readonly fds?: readonly [number, number];
   /** What the script's sockets learn before the call. */
   readonly before?: (world: World) => void;
   /** What they learn from a call that succeeded; `fd` is the script's number of the new file descriptor. */

@@ -161,9 +161,22 @@ function receive(
   expected?: Expression,
 ): Prepared {
   return {
-    request: { name, fd: args.fd(0), lengths: sizes, flags, controlLength },
+    request: {
+      name,
+      fd: args.fd(0),
+      lengths: sizes,
+      nowhere: isNowhere(args, expected),
+      flags,
+      controlLength,
+    },
     verify: (result) => compareData(expected, result.data),
   };
+}
+
+function isNowhere(args: Arguments, buffer: Expression | undefined): boolean {
+  if (buffer === undefined || buffer.kind === 'ellipsis' || buffer.kind === 'string') return false;
+  if (args.evaluate(buffer) === 0) return true;
+  throw args.unsupported(`${args.action.name} to an address other than NULL`);
 }
 
 function compareData(expected: Expression | undefined, data: Uint8Array | undefined): string | undefined {

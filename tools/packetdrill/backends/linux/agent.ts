@@ -34,6 +34,8 @@ export interface Answer {
   readonly text?: string;
   readonly status?: number;
   readonly error?: string;
+  /** Of the first one: microseconds since 1970 when CLOCK_MONOTONIC was 0. */
+  readonly epoch?: number;
 }
 
 type Request = Readonly<Record<string, unknown>> & { readonly op: string };
@@ -73,9 +75,13 @@ export class Agent {
   /** Starts an agent; resolves when its device is up. */
   static async start(config: object): Promise<Agent> {
     const agent = new Agent(config);
-    await new Promise<Answer>((resolve, reject) => agent.#answers.set(0, { resolve, reject }));
+    const ready = await new Promise<Answer>((resolve, reject) => agent.#answers.set(0, { resolve, reject }));
+    agent.epoch = ready.epoch ?? 0;
     return agent;
   }
+
+  /** Microseconds since 1970 when CLOCK_MONOTONIC was 0. */
+  epoch = 0;
 
   /** Asks for something. Rejects when the agent has ended. */
   ask(request: Request): Promise<Answer> {

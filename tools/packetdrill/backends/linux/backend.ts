@@ -9,7 +9,7 @@ import { Agent, type Answer, monotonic } from './agent.ts';
 import { type LibcCall, marshal, unmarshal } from './marshal.ts';
 import { parseCounters } from './proc.ts';
 import { ints, viewOf } from './structs.ts';
-import { decodeTcpInfo, TCP_INFO_ROOM } from './tcp-info.ts';
+import { decodeMemoryInfo, decodeTcpInfo, MEMORY_INFO_ROOM, TCP_INFO_ROOM } from './tcp-info.ts';
 
 /** Microseconds that the answer of the agent may take on its way. */
 const TRANSIT = 20_000;
@@ -40,6 +40,10 @@ export class LinuxBackend implements Backend {
       segmentSize: config.segmentSize,
     });
     return new LinuxBackend(agent);
+  }
+
+  get epoch(): number {
+    return this.#agent.epoch;
   }
 
   now(): number {
@@ -122,20 +126,34 @@ export class LinuxBackend implements Backend {
     await this.#run('ip', 'tcp_metrics', 'flush', 'all');
   }
 
+  async makeFile(path: string, bytes: number): Promise<void> {
+    await this.#run('dd', 'bs=1', `count=${bytes}`, 'if=/dev/zero', `of=${path}`, 'status=none');
+  }
+
+  async removeFile(path: string): Promise<void> {
+    await this.#run('rm', '-f', path);
+  }
+
   async tcpInfo(fd: number): Promise<Map<string, number> | undefined> {
+    const info = await this.#option(fd, SOCKET_SYMBOLS.SOL_TCP, TCP_SYMBOLS.TCP_INFO, TCP_INFO_ROOM);
+    const memory = await this.#option(
+      fd,
+      SOCKET_SYMBOLS.SOL_SOCKET,
+      SOCKET_SYMBOLS.SO_MEMINFO,
+      MEMORY_INFO_ROOM,
+    );
+    if (info === undefined || memory === undefined) return undefined;
+    return new Map([...decodeTcpInfo(info), ...decodeMemoryInfo(memory)]);
+  }
+
+  async #option(fd: number, level: number, option: number, room: number): Promise<Buffer | undefined> {
     const answer = await this.#call({
       fn: 'getsockopt',
-      args: [
-        fd,
-        SOCKET_SYMBOLS.SOL_TCP,
-        TCP_SYMBOLS.TCP_INFO,
-        { out: TCP_INFO_ROOM },
-        { inout: Buffer.from(ints(TCP_INFO_ROOM)).toString('hex') },
-      ],
+      args: [fd, level, option, { out: room }, { inout: Buffer.from(ints(room)).toString('hex') }],
     });
     if (answer.r !== 0) return undefined;
-    const [info, length] = (answer.o ?? []).map((output) => Buffer.from(String(output), 'hex'));
-    return decodeTcpInfo(info!.subarray(0, viewOf(length!).getUint32(0, true)));
+    const [value, length] = (answer.o ?? []).map((output) => Buffer.from(String(output), 'hex'));
+    return value!.subarray(0, viewOf(length!).getUint32(0, true));
   }
 
   async counters(): Promise<Map<string, number>> {

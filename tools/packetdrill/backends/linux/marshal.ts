@@ -29,6 +29,7 @@ export interface LibcCall {
 }
 
 const ADDRESS_ROOM = 16;
+const NOTHING = new Uint8Array(0);
 
 /** The call of libc that a request means. */
 export function marshal(request: SyscallRequest): LibcCall {
@@ -83,6 +84,27 @@ export function marshal(request: SyscallRequest): LibcCall {
         fn: 'poll',
         args: [inout(encodePoll(request.entries)), request.entries.length, request.timeout],
         read: ([entries]) => ({ revents: decodeRevents(entries!) }),
+      };
+    case 'open':
+      return { fn: 'open', args: [given(Buffer.from(`${request.path}\0`)), request.flags] };
+    case 'pipe':
+      return {
+        fn: 'pipe2',
+        args: [{ out: 8 }, request.flags],
+        read: ([ends]) => ({ fds: [viewOf(ends!).getInt32(0, true), viewOf(ends!).getInt32(4, true)] }),
+      };
+    case 'splice':
+      return { fn: 'splice', args: [request.from, 0, request.to, 0, request.length, request.flags] };
+    case 'sendfile':
+      return {
+        fn: 'sendfile',
+        args: [
+          request.to,
+          request.from,
+          request.offset === undefined ? 0 : inout(padded(ints(request.offset), 8)),
+          request.count,
+        ],
+        read: ([offset]) => (offset === undefined ? {} : { value: viewOf(offset).getUint32(0, true) }),
       };
     case 'epoll_create':
       return { fn: 'epoll_create', args: [1] };
@@ -158,21 +180,22 @@ function marshalSend(request: SendRequest): LibcCall {
 function marshalReceive(request: ReceiveRequest): LibcCall {
   const { fd, flags, lengths } = request;
   const length = lengths[0] ?? 0;
-  const read: LibcCall['read'] = ([data], ret) => ({ data: data!.subarray(0, Math.max(0, ret)) });
+  const read: LibcCall['read'] = ([data], ret) => ({ data: data?.subarray(0, Math.max(0, ret)) ?? NOTHING });
+  const buffer = request.nowhere ? 0 : { out: length };
   switch (request.name) {
     case 'read':
-      return { fn: 'read', args: [fd, { out: length }, length], read };
+      return { fn: 'read', args: [fd, buffer, length], read };
     case 'recv':
-      return { fn: 'recv', args: [fd, { out: length }, length, flags], read };
+      return { fn: 'recv', args: [fd, buffer, length, flags], read };
     case 'readv':
       return { fn: 'readv', args: [fd, { vectors: lengths.map((out) => ({ out })) }, lengths.length], read };
     case 'recvfrom':
       return {
         fn: 'recvfrom',
-        args: [fd, { out: length }, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
-        read: ([data, address], ret) => ({
-          data: data!.subarray(0, Math.max(0, ret)),
-          address: decodeAddress(address!),
+        args: [fd, buffer, length, flags, { out: ADDRESS_ROOM }, inout(ints(ADDRESS_ROOM))],
+        read: (outputs, ret) => ({
+          data: request.nowhere ? NOTHING : outputs[0]!.subarray(0, Math.max(0, ret)),
+          address: decodeAddress(outputs.at(-2)!),
         }),
       };
     case 'recvmsg': {

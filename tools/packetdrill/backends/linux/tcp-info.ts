@@ -40,6 +40,21 @@ export function decodeTcpInfo(bytes: Uint8Array): Map<string, number> {
   return info;
 }
 
+/** What `SO_MEMINFO` gives, in order (`<linux/sock_diag.h>`). */
+const MEMORY = 'RMEM_ALLOC RCVBUF WMEM_ALLOC SNDBUF FWD_ALLOC WMEM_QUEUED OPTMEM BACKLOG DROPS'.split(' ');
+
+/** Bytes of room for `SO_MEMINFO`. */
+export const MEMORY_INFO_ROOM = MEMORY.length * 4;
+
+/** Reads `SO_MEMINFO` by its names: `SK_MEMINFO_RCVBUF`. */
+export function decodeMemoryInfo(bytes: Uint8Array): Map<string, number> {
+  const view = viewOf(bytes);
+  const info = new Map<string, number>();
+  for (const [index, name] of MEMORY.entries())
+    if (index * 4 + 4 <= bytes.length) info.set(`SK_MEMINFO_${name}`, view.getUint32(index * 4, true));
+  return info;
+}
+
 function readNumber(view: DataView, at: number, width: 2 | 4 | 8): number {
   if (width === 2) return view.getUint16(at, true);
   return width === 4 ? view.getUint32(at, true) : Number(view.getBigUint64(at, true));

@@ -2,16 +2,17 @@ import { VirtualClock } from '../../../../device/clock/virtual.ts';
 import { QDISC_NOOP } from '../../../../device/netdevice/discipline.ts';
 import type { NetDevice } from '../../../../device/netdevice/netdevice.ts';
 import { SeededEntropy } from '../../../../device/random.ts';
-import { SOCK_STREAM, SOL_TCP } from '../../../../stack/socket/abi.ts';
+import { SOCK_STREAM, SOL_SOCKET, SOL_TCP } from '../../../../stack/socket/abi.ts';
 import { SocketAddress } from '../../../../stack/socket/address.ts';
 import { Socket } from '../../../../stack/socket/socket.ts';
 import { createStack, type Stack } from '../../../../stack/stack.ts';
 import { formatIpv4 } from '../../../../stack/wire/address.ts';
 import type { Backend, BackendConfig, OutboundPacket, PendingCall, RouteChange } from '../../backend.ts';
 import { Unsupported } from '../../script/script.ts';
+import { SOCKET_SYMBOLS } from '../../symbols/sockets.ts';
 import { TCP_SYMBOLS } from '../../symbols/tcp.ts';
 import type { SyscallRequest, SyscallResult } from '../../syscall.ts';
-import { decodeTcpInfo, TCP_INFO_ROOM } from '../linux/tcp-info.ts';
+import { decodeMemoryInfo, decodeTcpInfo, MEMORY_INFO_ROOM, TCP_INFO_ROOM } from '../linux/tcp-info.ts';
 import { makeCall } from './calls.ts';
 import { ScriptLink } from './link.ts';
 import { routeOptions } from './routes.ts';
@@ -30,6 +31,8 @@ export class SimBackend implements Backend {
   readonly #clock = new VirtualClock();
   readonly #link: ScriptLink;
   readonly #dev: NetDevice;
+  /** Files that the script made, by path. */
+  readonly #files = new Map<string, Uint8Array>();
 
   /** Makes a machine for a script. */
   constructor(config: BackendConfig) {
@@ -43,6 +46,10 @@ export class SimBackend implements Backend {
     this.stack.addRoute({ to: 'default', dev: this.#dev });
     this.#clock.advance(UPTIME);
     this.#link.sent.length = 0;
+  }
+
+  get epoch(): number {
+    return this.#clock.epoch * 1000;
   }
 
   now(): number {
@@ -73,7 +80,7 @@ export class SimBackend implements Backend {
 
   callBlocking(request: SyscallRequest): PendingCall {
     let result: SyscallResult | undefined;
-    makeCall(this.stack.sockets, request, (outcome) => {
+    makeCall(this.stack.sockets, this.#files, request, (outcome) => {
       result = { ...outcome, time: this.now() };
     });
     this.#clock.drain();
@@ -106,13 +113,31 @@ export class SimBackend implements Backend {
   /** What the device segments changes nothing: the other end sees segments always. */
   offload(): void {}
 
-  /** Nothing is remembered of earlier connections. */
-  flushMetrics(): void {}
+  /** What is remembered of earlier connections: their paths, and cookies. */
+  flushMetrics(): void {
+    this.stack.tcp.metrics.flush();
+    this.stack.tcp.fastOpen.cache.flush();
+  }
+
+  makeFile(path: string, bytes: number): void {
+    this.#files.set(path, new Uint8Array(bytes));
+  }
+
+  removeFile(path: string): void {
+    this.#files.delete(path);
+  }
 
   tcpInfo(fd: number): Map<string, number> | undefined {
-    const room = new Uint8Array(TCP_INFO_ROOM);
-    const length = this.stack.sockets.getsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_INFO, room);
-    return length < 0 ? undefined : decodeTcpInfo(room.subarray(0, length));
+    const { sockets } = this.stack;
+    const info = new Uint8Array(TCP_INFO_ROOM);
+    const memory = new Uint8Array(MEMORY_INFO_ROOM);
+    const length = sockets.getsockopt(fd, SOL_TCP, TCP_SYMBOLS.TCP_INFO, info);
+    const memoryLength = sockets.getsockopt(fd, SOL_SOCKET, SOCKET_SYMBOLS.SO_MEMINFO, memory);
+    if (length < 0 || memoryLength < 0) return undefined;
+    return new Map([
+      ...decodeTcpInfo(info.subarray(0, length)),
+      ...decodeMemoryInfo(memory.subarray(0, memoryLength)),
+    ]);
   }
 
   counters(): Map<string, number> {

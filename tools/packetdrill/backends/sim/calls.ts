@@ -1,7 +1,10 @@
+import { ENOENT } from '../../../../device/errno.ts';
 import { SocketAddress } from '../../../../stack/socket/address.ts';
+import { BytesFile } from '../../../../stack/socket/bytes-file.ts';
 import type { EpollEvent } from '../../../../stack/socket/epoll.ts';
 import type { SocketLayer } from '../../../../stack/socket/layer.ts';
 import { Message } from '../../../../stack/socket/message.ts';
+import { PipeEnd } from '../../../../stack/socket/pipe.ts';
 import type {
   Chunk,
   ReceiveRequest,
@@ -12,12 +15,18 @@ import type {
 } from '../../syscall.ts';
 import { decodeOption, encodeOption, OPTION_ROOM } from '../linux/structs.ts';
 
+const NOTHING = new Uint8Array(0);
+
 /** What a call gives back, without its time. */
 export type Outcome = Omit<SyscallResult, 'time'>;
 
-/** Makes a call on the stack's sockets; `done` hears how it came out, at once or when it has waited long enough. */
+/**
+ * Makes a call on the stack's sockets; `done` hears how it came out, at once or when it has waited long enough. `files`: what `open`
+ * finds, by path.
+ */
 export function makeCall(
   layer: SocketLayer,
+  files: ReadonlyMap<string, Uint8Array>,
   request: SyscallRequest,
   done: (outcome: Outcome) => void,
 ): void {
@@ -38,6 +47,12 @@ export function makeCall(
     case 'send':
     case 'sendto':
     case 'sendmsg': {
+      if (isFile(layer, request.fd)) {
+        done({
+          ret: layer.write(request.fd, Buffer.concat(request.chunks.map(({ data }) => data ?? NOTHING))),
+        });
+        return;
+      }
       blocking.sendmsg(request.fd, outgoing(request), request.flags, (ret) => done({ ret }));
       return;
     }
@@ -46,8 +61,19 @@ export function makeCall(
     case 'recv':
     case 'recvfrom':
     case 'recvmsg':
-      receive(layer, request, done);
+      if (isFile(layer, request.fd)) done(readFile(layer, request));
+      else receive(layer, request, done);
       return;
+    case 'splice':
+      blocking.splice(request.from, request.to, request.length, request.flags, (ret) => done({ ret }));
+      return;
+    case 'sendfile': {
+      const at = request.offset === undefined ? null : { offset: request.offset };
+      blocking.sendfile(request.to, request.from, at, request.count, (ret) =>
+        done({ ret, ...(at === null ? {} : { value: at.offset }) }),
+      );
+      return;
+    }
     case 'poll': {
       const entries = request.entries.map(({ fd, events }) => ({ fd, events, revents: 0 }));
       blocking.poll(entries, request.timeout, (ret) =>
@@ -74,16 +100,22 @@ export function makeCall(
     case 'shutdown':
     case 'fcntl':
     case 'ioctl':
+    case 'pipe':
+    case 'open':
     case 'epoll_create':
     case 'epoll_ctl':
     case 'setsockopt':
     case 'getsockopt':
-      done(immediate(layer, request));
+      done(immediate(layer, files, request));
   }
 }
 
 /** The calls that never wait. */
-function immediate(layer: SocketLayer, request: SyscallRequest): Outcome {
+function immediate(
+  layer: SocketLayer,
+  files: ReadonlyMap<string, Uint8Array>,
+  request: SyscallRequest,
+): Outcome {
   switch (request.name) {
     case 'socket':
       return { ret: layer.socket(request.domain, request.type, request.protocol) };
@@ -104,6 +136,14 @@ function immediate(layer: SocketLayer, request: SyscallRequest): Outcome {
     case 'ioctl': {
       const value = layer.ioctl(request.fd, request.request);
       return value < 0 ? { ret: value } : { ret: 0, value };
+    }
+    case 'pipe': {
+      const ends = layer.pipe(request.flags);
+      return typeof ends === 'number' ? { ret: ends } : { ret: 0, fds: ends };
+    }
+    case 'open': {
+      const bytes = files.get(request.path);
+      return { ret: bytes === undefined ? -ENOENT : layer.open(bytes) };
     }
     case 'epoll_create':
       return { ret: layer.epollCreate() };
@@ -134,10 +174,24 @@ function immediate(layer: SocketLayer, request: SyscallRequest): Outcome {
     case 'send':
     case 'sendto':
     case 'sendmsg':
+    case 'splice':
+    case 'sendfile':
     case 'poll':
     case 'epoll_wait':
       throw new Error(`${request.name} may wait`);
   }
+}
+
+/** Whether a descriptor is one of a pipe or a file in memory, of which calls never wait. */
+function isFile(layer: SocketLayer, fd: number): boolean {
+  const file = layer.files.get(fd);
+  return file instanceof PipeEnd || file instanceof BytesFile;
+}
+
+function readFile(layer: SocketLayer, request: ReceiveRequest): Outcome {
+  const buffer = new Uint8Array(request.lengths.reduce((sum, length) => sum + length, 0));
+  const ret = layer.read(request.fd, buffer);
+  return { ret, data: buffer.subarray(0, Math.max(0, ret)) };
 }
 
 function outgoing(request: SendRequest): Message {
@@ -150,7 +204,7 @@ function outgoing(request: SendRequest): Message {
 function receive(layer: SocketLayer, request: ReceiveRequest, done: (outcome: Outcome) => void): void {
   const buffers = request.lengths.map((length) => new Uint8Array(length));
   const address = new SocketAddress();
-  const message = new Message(buffers, address);
+  const message = new Message(request.nowhere ? [null] : buffers, address);
   message.controlRoom = request.controlLength;
   layer.blocking.recvmsg(request.fd, message, request.flags, (ret) =>
     done({

@@ -4,11 +4,7 @@ import type { Stack } from '../../../../stack/stack.ts';
  * Settings of Linux that a stack may lack without behaving otherwise: what they are for is gone from Linux, or is not done
  * here in the first place.
  */
-const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
-  'net.ipv4.tcp_fack',
-  'net.ipv4.tcp_ecn_option',
-  'net.ipv4.tcp_no_metrics_save',
-]);
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set(['net.ipv4.tcp_fack', 'net.ipv4.tcp_ecn_option']);
 
 /** Sets a sysctl or a module's parameter; false: the stack can't have it. */
 export function setSetting(stack: Stack, name: string, value: string): boolean {
