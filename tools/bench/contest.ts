@@ -1,5 +1,6 @@
 import { profileText, writeProfile } from './profile.ts';
 import { race } from './race.ts';
+import { FETCHED } from './references.ts';
 import type { Bench, BenchResult } from './result.ts';
 import { peerObstacle, pinning } from './sandbox.ts';
 import { leaveOut, type Placement, type StartSubject, type Subject } from './subject.ts';
@@ -26,6 +27,7 @@ export async function hold(bench: Bench, contest: Contest): Promise<void> {
     const ours = await TapirSubject.start(placement, contest.ours);
     started.push(ours);
     for (const start of contest.references) {
+      if (bench.offline && FETCHED.has(start)) continue;
       const reference = await start(placement).catch((error: Error) => leaveOut(start.name, error.message));
       if (reference !== undefined) started.push(reference);
     }

@@ -5,13 +5,15 @@ import { benchChecksum } from './checksum.ts';
 import { compareResult, readResults } from './compare.ts';
 import { benchConnections } from './connections.ts';
 import { benchFlows } from './flows.ts';
+import { benchHttp } from './http.ts';
 import { benchLookup } from './lookup.ts';
 import { benchMemoryPerConnection } from './memory-per-connection.ts';
 import { killPrograms } from './program.ts';
 import { PROFILES, writeReport } from './report.ts';
 import { REQUEST_RESPONSE } from './request-response.ts';
 import { type Bench, type BenchResult, formatResult } from './result.ts';
-import { INSIDE, runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
+import { benchEventLoopDelay, benchGcPauses } from './runtime.ts';
+import { endWithOutside, INSIDE, runInNamespace, takePrecedence, tapObstacle } from './sandbox.ts';
 import { UDP } from './udp.ts';
 
 type Run = (bench: Bench) => Promise<void> | void;
@@ -23,13 +25,16 @@ const BENCHMARKS: Readonly<Record<string, Run>> = {
   connections: benchConnections,
   ...UDP,
   flows: benchFlows,
+  http: benchHttp,
+  'event-loop-delay': benchEventLoopDelay,
+  'gc-pauses': benchGcPauses,
   arp: benchArp,
   checksum: benchChecksum,
   lookup: benchLookup,
   'memory-per-connection': benchMemoryPerConnection,
 };
 /** Those that give several results. */
-const FAMILIES = new Set(['arp', 'flows']);
+const FAMILIES = new Set(['arp', 'flows', 'event-loop-delay']);
 
 /** The young generation must hold a whole allocation measurement without a collection. */
 const NODE_FLAGS = ['--expose-gc', '--max-semi-space-size=64'];
@@ -56,7 +61,7 @@ export function benchCommand(): Command {
     .option('--compare <file>', 'set each result beside an earlier one, written with --json')
     .option('--rounds <n>', 'rounds a benchmark, at least 5', rounds, 15)
     .option('--seconds <n>', 'length of one measurement', seconds, 0.8)
-    .option('--smoke', 'one short round, which says only that it works')
+    .option('--smoke', 'one short round, which says only that it works, and for which nothing is fetched')
     .option('--report', 'write docs/benchmarks.md with plots and profiles, in the project')
     .option('--profile <folder>', 'write there where the time goes, a file a benchmark')
     .action(async (names: string[], options: Options) => {
@@ -73,6 +78,7 @@ async function bench(names: readonly string[], options: Options): Promise<number
     return 2;
   }
   if (process.env[INSIDE] === undefined) return outside(process.argv.slice(1));
+  if (tapObstacle() === undefined) endWithOutside(killPrograms);
   takePrecedence();
   const earlier =
     options.compare === undefined ? new Map<string, BenchResult>() : readResults(options.compare);
@@ -82,6 +88,7 @@ async function bench(names: readonly string[], options: Options): Promise<number
       await BENCHMARKS[benchmark]!({
         rounds: options.smoke ? 1 : options.rounds,
         seconds: options.smoke ? SMOKE_SECONDS : options.seconds,
+        offline: options.smoke ?? false,
         profiles: options.profile ?? (options.report ? PROFILES : undefined),
         report: (result) => {
           if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;

@@ -97,6 +97,14 @@ export class Program {
     this.#child.stdin?.write(`${line}\n`);
   }
 
+  /** What it says to a line on its stdin: JSON behind the same word. */
+  async ask(question: string): Promise<unknown> {
+    const asked = this.#stdout.length;
+    this.tell(question);
+    const match = await this.says(new RegExp(`^[\\s\\S]{${asked}}${question} (.*)$`, 'm'));
+    return JSON.parse(match[1]!);
+  }
+
   /** Closes its stdin, which ends ours, sends SIGTERM, and kills it when it stays. */
   async stop(): Promise<void> {
     this.#child.stdin?.end();

@@ -15,5 +15,8 @@ export const REFERENCES: readonly StartSubject[] = [
   startLwip,
 ];
 
+/** Those whose sources are fetched. */
+export const FETCHED: ReadonlySet<StartSubject> = new Set([startLwip]);
+
 /** For frames of 1514 bytes: lwIP first, which knows no others; the kernel without offloads where lwIP can't be had. */
 export const PLAIN_REFERENCES: readonly StartSubject[] = [startLwip, startVethPlain];

@@ -33,6 +33,8 @@ export interface Bench {
   readonly rounds: number;
   /** How long one measurement of a throughput or a latency takes. */
   readonly seconds: number;
+  /** Nothing is fetched: references that are built from sources are left out. */
+  readonly offline: boolean;
   /** Folder for profiles, one more measurement each; undefined: none is made. */
   readonly profiles: string | undefined;
   /** Told each result as it is there. */

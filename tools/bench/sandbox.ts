@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { cpus, setPriority } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Placement } from './subject.ts';
@@ -67,7 +68,7 @@ export async function runInNamespace(
     spawnSync('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', 'net.ipv4.tcp_congestion_control=reno']);
     const pin = spawnSync('taskset', ['-V']).status === 0 ? ['taskset', '-c', lastCpu()] : [];
     const running = spawn('ip', ['netns', 'exec', namespace, ...pin, process.execPath, ...args], {
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['pipe', 'inherit', 'inherit'], // Its end tells that we are gone.
       env: environment,
       detached: true,
     });
@@ -81,6 +82,19 @@ export async function runInNamespace(
     process.off('SIGTERM', stop);
     run('ip', 'netns', 'del', namespace);
   }
+}
+
+/** Inside: calls `clean` and ends when we are told to, or when the process outside is no more. */
+export function endWithOutside(clean: () => void): void {
+  const end = (): void => {
+    clean();
+    process.exit(1);
+  };
+  process.once('SIGTERM', end);
+  process.once('SIGINT', end);
+  process.stdin.once('end', end).resume();
+  process.stdin.once('error', end);
+  (process.stdin as Partial<Pick<Socket, 'unref'>>).unref?.();
 }
 
 function lastCpu(): string {

@@ -9,14 +9,9 @@ import { TapLink } from '../../../device/link/tap.ts';
 import { Machine } from '../../../device/machine.ts';
 import { createStack } from '../../../stack/stack.ts';
 import { Counter, Flood } from './datagrams.ts';
+import { CHARGEN, COUNT, DISCARD, ECHO, FLOOD, HTTP } from './ports.ts';
 import { answerQuestions } from './questions.ts';
-import { Chargen, Discard, Echo, HeldDiscard, LentChargen, listen } from './services.ts';
-
-const DISCARD = 5001;
-const CHARGEN = 5002;
-const ECHO = 5003;
-const COUNT = 5004;
-const FLOOD = 5005;
+import { Chargen, Discard, Echo, HeldDiscard, Http, LentChargen, listen } from './services.ts';
 
 const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
 const machine = new Machine();
@@ -30,12 +25,13 @@ const [Sink, Source] = options.has('zerocopy') ? [HeldDiscard, LentChargen] : [D
 listen(sockets, DISCARD, (fd) => void new Sink(sockets, fd));
 listen(sockets, CHARGEN, (fd) => void new Source(sockets, fd));
 listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
+listen(sockets, HTTP, (fd) => void new Http(sockets, fd));
 
 new Counter(sockets, COUNT);
 new Flood(sockets, FLOOD);
 
 process.on('SIGTERM', () => {}); // The end of stdin comes with it.
-answerQuestions(stack, () => {
+answerQuestions(() => {
   stack.close();
 });
 process.stdout.write('ready\n');

@@ -1,12 +1,14 @@
 import { createInterface } from 'node:readline';
-import type { Stack } from '../../../stack/stack.ts';
 import { Profiler } from './profiler.ts';
+import { RuntimeWatch } from './runtime.ts';
 
 /** Answers lines on stdin with the line itself and JSON behind it; `end` is called when stdin ends. */
-export function answerQuestions(stack: Stack, end: () => void): void {
+export function answerQuestions(end: () => void): void {
   const profiler = new Profiler();
+  const runtime = new RuntimeWatch();
   const questions: Readonly<Record<string, () => unknown>> = {
-    counters: () => stack.counters(),
+    watch: () => runtime.watch(),
+    observed: () => runtime.observed(),
     'profile-start': () => profiler.start(),
     'profile-stop': () => profiler.stop(),
   };

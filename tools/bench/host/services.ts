@@ -14,6 +14,7 @@ import { SocketAddress } from '../../../stack/socket/address.ts';
 import { HeldBytes } from '../../../stack/socket/held-bytes.ts';
 import type { SocketLayer } from '../../../stack/socket/layer.ts';
 import { Handler } from './handler.ts';
+import { answerHttp } from './http.ts';
 
 const READABLE = POLLIN | POLLRDHUP | POLLERR | POLLHUP;
 const WRITABLE = POLLOUT | POLLERR | POLLHUP;
@@ -160,6 +161,25 @@ export class Echo extends Handler {
     let got = this.sockets.recv(this.fd, small);
     for (; got > 0; got = this.sockets.recv(this.fd, small))
       this.sockets.send(this.fd, small.subarray(0, got));
+    if (got !== -EAGAIN) this.close();
+  }
+}
+
+/** Answers HTTP requests on a connection that stays. */
+export class Http extends Handler {
+  readonly #answer = answerHttp();
+
+  constructor(sockets: SocketLayer, fd: number) {
+    super(sockets, fd, READABLE);
+    this.again();
+  }
+
+  protected override ready(): void {
+    let got = this.sockets.recv(this.fd, small);
+    for (; got > 0; got = this.sockets.recv(this.fd, small)) {
+      const response = this.#answer(small.subarray(0, got));
+      if (response.length > 0) this.sockets.send(this.fd, response);
+    }
     if (got !== -EAGAIN) this.close();
   }
 }

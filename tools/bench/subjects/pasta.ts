@@ -15,6 +15,7 @@ export async function startPasta(placement: Placement): Promise<Subject | undefi
   const client = await Home.empty();
   // pasta gives up the rights that it would need to open a namespace of another process.
   const folder = mkdtempSync(join(tmpdir(), 'tapir-bench-'));
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true })); // The mount goes with our mount namespace.
   const namespace = join(folder, 'net');
   writeFileSync(namespace, '');
   run('mount', '--bind', `/proc/${client.program.pid}/ns/net`, namespace);
