@@ -133,12 +133,21 @@ export function advanceRcvNxt(conn: Connection, bytes: number): void {
   conn.tcb.bytesReceived += bytes;
 }
 
+/** Of a kind of slot, one in so many is never held by what is out of order: the segment that fills the hole must find one. */
+const SPARED = 8;
+
+function slotsAreScarce(packet: Packet): boolean {
+  const { pool } = packet;
+  if (packet.slot < pool.smallSlots) return pool.smallFree < pool.smallSlots / SPARED;
+  return pool.largeFree < pool.largeSlots / SPARED;
+}
+
 /** Linux: `tcp_data_queue_ofo`. */
 function queueOutOfOrder(conn: Connection, packet: Packet, incoming: Incoming): void {
   const { tcb, tcp, outOfOrder } = conn;
   const { seq, endSeq } = incoming;
   checkMark(conn, incoming);
-  if (!reserve(conn, packet, seq)) {
+  if (slotsAreScarce(packet) || !reserve(conn, packet, seq)) {
     tcp.mib.add(MIB.TcpExtTCPOFODrop);
     conn.notify(READABLE);
     tcp.drop(packet, DROP_TCP_OUT_OF_ORDER_MEMORY);
