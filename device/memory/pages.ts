@@ -1,4 +1,7 @@
-import type { PoolBuffer } from './pool-buffer.ts';
+/** Hears when it is the only one that refers to a page. */
+export interface PageWatcher {
+  onIdle: (() => void) | null;
+}
 
 /**
  * Send pages: parts of the region that hold an application's bytes from the moment they are copied in until the last packet
@@ -16,7 +19,7 @@ export class PagePool {
   readonly #free: Int32Array;
   #left: number;
   /** Buffers of applications, by page, that hear when only they refer to it. */
-  readonly #watchers: (PoolBuffer | null)[];
+  readonly #watchers: (PageWatcher | null)[];
 
   /** `base`: offset of the first page in the region. */
   constructor(base: number, count: number) {
@@ -25,7 +28,7 @@ export class PagePool {
     this.#references = new Int32Array(count);
     this.#free = new Int32Array(count);
     this.#left = count;
-    this.#watchers = new Array<PoolBuffer | null>(count).fill(null);
+    this.#watchers = new Array<PageWatcher | null>(count).fill(null);
     for (let page = 0; page < count; page++) this.#free[count - 1 - page] = page;
   }
 
@@ -64,7 +67,7 @@ export class PagePool {
   }
 
   /** Says who hears when one reference to `page` is left. */
-  watch(page: number, watcher: PoolBuffer | null): void {
+  watch(page: number, watcher: PageWatcher | null): void {
     this.#watchers[page] = watcher;
   }
 

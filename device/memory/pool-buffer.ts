@@ -1,10 +1,10 @@
-import { PagePool } from './pages.ts';
+import { PagePool, type PageWatcher } from './pages.ts';
 
 /**
  * A page of the pool in the hands of an application, which fills it and has it sent as it is, without a copy. It may be changed
  * again when it is `idle`: then no connection needs its bytes any more, and no packet points at them.
  */
-export class PoolBuffer {
+export class PoolBuffer implements PageWatcher {
   /** The page's bytes. */
   readonly bytes: Uint8Array;
   readonly page: number;

@@ -132,3 +132,19 @@ t.test('the worst order there is costs no more than memory has room for', (t) =>
   t.strictSame(d.close(), NONE);
   t.end();
 });
+
+t.test('what is out of order leaves the last slots to the segments that fill its holes', (t) => {
+  const d = new Driver();
+  const fd = d.accepted(d.listen());
+  const others = Array.from({ length: d.pool.smallFree - 20 }, () => d.pool.from(new Uint8Array(1))!);
+  d.inject({ flags: '.', seq: 101, ack: 1, length: 100 });
+  t.equal(d.counter('TcpExtTCPOFODrop'), 1);
+  t.equal(d.counter('TcpExtTCPOFOQueue'), 0);
+  d.inject({ flags: '.', seq: 1, ack: 1, length: 100 });
+  t.equal(d.sys.recv(fd, new Uint8Array(200)), 100, 'in order it is taken');
+  for (const packet of others) packet.release();
+  d.inject({ flags: '.', seq: 201, ack: 1, length: 100 });
+  t.equal(d.counter('TcpExtTCPOFOQueue'), 1);
+  t.strictSame(d.close(), [0, 0, 0, 0]);
+  t.end();
+});
