@@ -83,28 +83,40 @@ async function bench(names: readonly string[], options: Options): Promise<number
   const earlier =
     options.compare === undefined ? new Map<string, BenchResult>() : readResults(options.compare);
   const results: BenchResult[] = [];
-  try {
-    for (const benchmark of chosen) {
-      await BENCHMARKS[benchmark]!({
-        rounds: options.smoke ? 1 : options.rounds,
-        seconds: options.smoke ? SMOKE_SECONDS : options.seconds,
-        offline: options.smoke ?? false,
-        profiles: options.profile ?? (options.report ? PROFILES : undefined),
-        report: (result) => {
-          if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;
-          results.push(result);
-          process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
-          const comparison = compareResult(result, earlier);
-          if (comparison !== undefined)
-            (options.json ? process.stderr : process.stdout).write(`${comparison}\n`);
-        },
-      });
-    }
-  } finally {
-    killPrograms();
-  }
+  const setup: Bench = {
+    rounds: options.smoke ? 1 : options.rounds,
+    seconds: options.smoke ? SMOKE_SECONDS : options.seconds,
+    offline: options.smoke ?? false,
+    profiles: options.profile ?? (options.report ? PROFILES : undefined),
+    report: (result) => {
+      if (names.length > 0 && !names.some((name) => result.name.startsWith(name))) return;
+      results.push(result);
+      process.stdout.write(`${options.json ? JSON.stringify(result) : formatResult(result)}\n`);
+      const comparison = compareResult(result, earlier);
+      if (comparison !== undefined) (options.json ? process.stderr : process.stdout).write(`${comparison}\n`);
+    },
+  };
+  const failed = await runAll(chosen, setup);
   if (options.report) await writeReport(results);
-  return 0;
+  return failed;
+}
+
+/** Runs benchmarks one after the other; one that fails is said to, and does not keep the others from running. 0, or 1. */
+async function runAll(chosen: readonly string[], setup: Bench): Promise<number> {
+  let failed = 0;
+  for (const benchmark of chosen) {
+    try {
+      await BENCHMARKS[benchmark]!(setup);
+    } catch (error) {
+      failed = 1;
+      process.stderr.write(
+        `${benchmark} failed: ${error instanceof Error ? error.message : String(error)}\n`,
+      );
+    } finally {
+      killPrograms();
+    }
+  }
+  return failed;
 }
 
 /** Names are prefixes of results' names; of a family they may name a member. */
