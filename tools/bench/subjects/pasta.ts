@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,8 +16,12 @@ export async function startPasta(placement: Placement): Promise<Subject | undefi
   const client = await Home.empty();
   // pasta gives up the rights that it would need to open a namespace of another process.
   const folder = mkdtempSync(join(tmpdir(), 'tapir-bench-'));
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true })); // The mount goes with our mount namespace.
   const namespace = join(folder, 'net');
+  const clean = (): void => {
+    spawnSync('umount', ['-l', namespace]);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', clean);
   writeFileSync(namespace, '');
   run('mount', '--bind', `/proc/${client.program.pid}/ns/net`, namespace);
   const [program = '', ...enter] = host.enter;
@@ -41,8 +46,8 @@ export async function startPasta(placement: Placement): Promise<Subject | undefi
     enter: client.enter,
     async stop() {
       for (const each of [pasta, client.program, host.program]) await each.stop();
-      run('umount', namespace);
-      rmSync(folder, { recursive: true });
+      process.off('exit', clean);
+      clean();
     },
   };
 }
