@@ -71,6 +71,11 @@ export class IpInput {
   readonly options: OptionsInput;
   /** Asked about each datagram for another host: the path on which it is delivered here instead, null: none. */
   intercept: ((packet: Packet, dev: NetDevice) => Path | null) | null = null;
+  /**
+   * Asked about each datagram, or ICMP error, that nobody here waits for, before anything is done about that; `packet.network` is at its IP
+   * header. It copies what it wants. True: it is another stack's matter (Linux has no such thing; see docs/multi-queue.md).
+   */
+  astray: ((packet: Packet) => boolean) | null = null;
   readonly #context: IpContext;
 
   constructor(context: IpContext) {

@@ -49,7 +49,7 @@ export function icmpError(tcp: Tcp, packet: Packet, type: number, code: number, 
     entry.listener!.requestError(entry, seq, hard);
   } else if (entry instanceof Connection) {
     connectionError(entry, packet, seq, type, code, info);
-  } else if (entry === null) {
+  } else if (entry === null && tcp.context.ip.input.astray?.(packet) !== true) {
     tcp.mib.add(MIB.IcmpInErrors);
   }
 }

@@ -248,14 +248,24 @@ export class Tcp implements IpProtocol {
       isn = timeWait.nextIsn();
       timeWait.kill();
     }
+    const opens = (incoming.flags & (TH_SYN | TH_ACK | TH_RST)) === TH_SYN;
+    if (!opens && entry === null && this.#isAstray(packet)) return;
     const listener = this.listeners.find(local, localPort, remote, remotePort, ifindex);
     if (listener !== null) {
       listener.receive(packet, incoming, isn);
       return;
     }
     if (this.#offer(packet, incoming, dev, path)) return;
+    if (opens && this.#isAstray(packet)) return;
     replyReset(this, network, packet, incoming);
     dev.drop(packet, DROP_TCP_NO_SOCKET);
+  }
+
+  /** Whether a segment of no connection here is another stack's matter: it is released then. */
+  #isAstray(packet: Packet): boolean {
+    if (this.context.ip.input.astray?.(packet) !== true) return false;
+    packet.release();
+    return true;
   }
 
   #offer(packet: Packet, incoming: Incoming, dev: NetDevice, path: Path): boolean {
