@@ -94,7 +94,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
   /** Buffers that callers have lent it (MSG_ZEROCOPY), null: nobody ever did. */
   lent: LentBuffers | null = null;
   /** Pairs of start and end: the blocks that the last SACKs told of. To forget them costs time only. */
-  readonly knownSacks: Uint32Array = new Uint32Array(8);
+  readonly knownSacks: Int32Array = new Int32Array(8);
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();

@@ -61,7 +61,7 @@ export function queueData(conn: Connection, packet: Packet, incoming: Incoming):
     refuse(conn, packet, DROP_TCP_OLD_DATA);
     return;
   }
-  if (!before(seq, (tcb.rcvNxt + receiveWindow(tcb)) >>> 0)) {
+  if (!before(seq, (tcb.rcvNxt + receiveWindow(tcb)) | 0)) {
     refuse(conn, packet, DROP_TCP_OUT_OF_WINDOW);
     return;
   }
@@ -129,7 +129,7 @@ export function dataReady(conn: Connection): void {
 
 /** The next bytes have been received (Linux: `tcp_rcv_nxt_update`). */
 export function advanceRcvNxt(conn: Connection, bytes: number): void {
-  conn.tcb.rcvNxt = (conn.tcb.rcvNxt + bytes) >>> 0;
+  conn.tcb.rcvNxt = (conn.tcb.rcvNxt + bytes) | 0;
   conn.tcb.bytesReceived += bytes;
 }
 
@@ -244,8 +244,8 @@ function reserve(conn: Connection, packet: Packet, seq: number): boolean {
 function canIngest(conn: Connection, packet: Packet, seq: number): boolean {
   const { tcb, receiveMemory } = conn;
   if (receiveMemory + packet.length <= tcb.rcvbuf) return true;
-  const end = (seq + packet.length) >>> 0;
-  return receiveMemory <= tcb.rcvbuf && !after(end, (tcb.rcvNxt + receiveWindow(tcb)) >>> 0);
+  const end = (seq + packet.length) | 0;
+  return receiveMemory <= tcb.rcvbuf && !after(end, (tcb.rcvNxt + receiveWindow(tcb)) | 0);
 }
 
 /** Linux: `tcp_prune_queue`. */

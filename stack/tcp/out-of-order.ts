@@ -14,8 +14,8 @@ const FIRST = 8;
  * by halving, so that a peer who sends the worst order there is gains nothing by it.
  */
 export class OutOfOrderQueue {
-  #seq = new Uint32Array(FIRST);
-  #end = new Uint32Array(FIRST);
+  #seq = new Int32Array(FIRST);
+  #end = new Int32Array(FIRST);
   #fin = new Uint8Array(FIRST);
   readonly #packets: Packet[] = [];
   /** What the packets count against the receive buffer. */
@@ -126,11 +126,11 @@ export class OutOfOrderQueue {
   #overlap(start: number, end: number): void {
     if (!this.overlaps) {
       this.overlaps = true;
-      this.overlapStart = start >>> 0;
-      this.overlapEnd = end >>> 0;
+      this.overlapStart = start | 0;
+      this.overlapEnd = end | 0;
     } else if (!after(start, this.overlapEnd) && !after(this.overlapStart, end)) {
-      if (before(start, this.overlapStart)) this.overlapStart = start >>> 0;
-      if (after(end, this.overlapEnd)) this.overlapEnd = end >>> 0;
+      if (before(start, this.overlapStart)) this.overlapStart = start | 0;
+      if (after(end, this.overlapEnd)) this.overlapEnd = end | 0;
     }
   }
 
@@ -165,8 +165,8 @@ export class OutOfOrderQueue {
 
   #grow(): void {
     const size = this.#seq.length * 2;
-    const seq = new Uint32Array(size);
-    const end = new Uint32Array(size);
+    const seq = new Int32Array(size);
+    const end = new Int32Array(size);
     const fin = new Uint8Array(size);
     seq.set(this.#seq);
     end.set(this.#end);

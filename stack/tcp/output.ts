@@ -107,7 +107,7 @@ export function markPush(tcb: Tcb, segment: Segment): void {
 
 /** Whether so much was written since the last push that it is time for one (Linux: `forced_push`). */
 export function forcedPush(tcb: Tcb): boolean {
-  return after(tcb.writeSeq, (tcb.pushedSeq + (tcb.maxWindow >>> 1)) >>> 0);
+  return after(tcb.writeSeq, (tcb.pushedSeq + (tcb.maxWindow >>> 1)) | 0);
 }
 
 /** A window that is closed, with nothing out, is probed (Linux: `tcp_check_probe_timer`). */
@@ -123,15 +123,15 @@ export function sendFin(conn: Connection): void {
   const tail = conn.writeQueue.tail;
   if (tail !== null) {
     tail.flags |= TH_FIN;
-    tail.endSeq = (tail.endSeq + 1) >>> 0;
+    tail.endSeq = (tail.endSeq + 1) | 0;
   } else {
     const segment = tcp.segments.take();
     segment.seq = tcb.writeSeq;
-    segment.endSeq = (tcb.writeSeq + 1) >>> 0;
+    segment.endSeq = (tcb.writeSeq + 1) | 0;
     segment.flags = TH_ACK | TH_FIN;
     conn.writeQueue.append(segment);
   }
-  tcb.writeSeq = (tcb.writeSeq + 1) >>> 0;
+  tcb.writeSeq = (tcb.writeSeq + 1) | 0;
   pushPending(conn, currentMss(conn), NAGLE_OFF);
 }
 
@@ -166,7 +166,7 @@ export function tsoSegs(conn: Connection, mss: number): number {
 
 /** Linux: `tcp_snd_wnd_test`. */
 export function fitsWindow(tcb: Tcb, segment: Segment, mss: number): boolean {
-  const end = segmentBytes(segment) > mss ? (segment.seq + mss) >>> 0 : segment.endSeq;
+  const end = segmentBytes(segment) > mss ? (segment.seq + mss) | 0 : segment.endSeq;
   return !after(end, windowEnd(tcb));
 }
 

@@ -7,7 +7,7 @@ import { after, before } from './sequence.ts';
  */
 export class ReceiverSack {
   /** Pairs of start and end. */
-  readonly blocks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
+  readonly blocks: Int32Array = new Int32Array(TCP_NUM_SACKS * 2);
   count = 0;
   /** Whether a duplicate is to be reported, and which. */
   hasDuplicate = false;
@@ -20,7 +20,7 @@ export class ReceiverSack {
   }
 
   /** Copies up to `most` blocks, the duplicate first, as pairs to `out`. */
-  report(out: Uint32Array, most: number): void {
+  report(out: Int32Array, most: number): void {
     let at = 0;
     if (this.hasDuplicate) {
       out[at++] = this.duplicateStart;
@@ -69,8 +69,8 @@ export class ReceiverSack {
   /** Data from `start` to `end` came twice (Linux: `tcp_dsack_set`). */
   setDuplicate(start: number, end: number): void {
     this.hasDuplicate = true;
-    this.duplicateStart = start >>> 0;
-    this.duplicateEnd = end >>> 0;
+    this.duplicateStart = start | 0;
+    this.duplicateEnd = end | 0;
   }
 
   /** As {@link setDuplicate}, added to the one that waits if they touch; false: it was the first. */
@@ -80,8 +80,8 @@ export class ReceiverSack {
       return false;
     }
     if (!after(start, this.duplicateEnd) && !after(this.duplicateStart, end)) {
-      if (before(start, this.duplicateStart)) this.duplicateStart = start >>> 0;
-      if (after(end, this.duplicateEnd)) this.duplicateEnd = end >>> 0;
+      if (before(start, this.duplicateStart)) this.duplicateStart = start | 0;
+      if (after(end, this.duplicateEnd)) this.duplicateEnd = end | 0;
     }
     return true;
   }

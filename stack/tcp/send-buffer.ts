@@ -21,7 +21,7 @@ export class SendBuffer {
   readonly #pool: PacketPool;
   readonly #frag: PageFrag;
   /** A ring of runs: sequence number, offset, length, page. */
-  #seq = new Uint32Array(4);
+  #seq = new Int32Array(4);
   #offset = new Float64Array(4);
   #length = new Uint32Array(4);
   #page = new Int32Array(4);
@@ -152,7 +152,7 @@ export class SendBuffer {
   copy(seq: number, length: number, at: number, stretch: Stretch): void {
     const { u8 } = this.#pool;
     for (let done = 0; done < length; ) {
-      this.locate((seq + done) >>> 0, stretch);
+      this.locate((seq + done) | 0, stretch);
       const bytes = Math.min(stretch.length, length - done);
       copyBytes(u8, stretch.offset, u8, at + done, bytes);
       done += bytes;
@@ -169,7 +169,7 @@ export class SendBuffer {
     const out = Buffer.allocUnsafe(length);
     const stretch: Stretch = { offset: 0, length: 0, page: 0 };
     for (let done = 0; done < length; done += stretch.length) {
-      this.locate((seq + done) >>> 0, stretch);
+      this.locate((seq + done) | 0, stretch);
       const end = stretch.offset + Math.min(stretch.length, length - done);
       out.set(this.#pool.u8.subarray(stretch.offset, end), done);
     }
@@ -190,7 +190,7 @@ export class SendBuffer {
   #grow(): void {
     const size = this.#seq.length;
     const order = Array.from({ length: this.#count }, (_, i) => (this.#head + i) & (size - 1));
-    const seq = new Uint32Array(size * 2);
+    const seq = new Int32Array(size * 2);
     const offset = new Float64Array(size * 2);
     const length = new Uint32Array(size * 2);
     const page = new Int32Array(size * 2);

@@ -165,12 +165,12 @@ export class Tcp implements IpProtocol {
 
   /** The timestamp clock, which ticks in milliseconds, at a moment in microseconds (Linux: `tcp_time_stamp_ts`). */
   tsClock(us: number): number {
-    return Math.floor(us / 1000) >>> 0;
+    return Math.floor(us / 1000) | 0;
   }
 
   /** What a connection writes into its timestamps. */
   timestampFor(conn: Connection, us: number): number {
-    return (Math.floor(us / 1000) + conn.tcb.tsOffset) >>> 0;
+    return (Math.floor(us / 1000) + conn.tcb.tsOffset) | 0;
   }
 
   /** The offset of timestamps between two hosts; 0 with `tcp_timestamps` = 2. */

@@ -198,7 +198,7 @@ function sendPieces(
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    const copied = copiedPart(conn, (seq + syn) >>> 0, mss, left);
+    const copied = copiedPart(conn, (seq + syn) | 0, mss, left);
     const gathered = gatheredPart(mss, left, copied);
     const part = copied + gathered;
     const done = part === left;
@@ -210,7 +210,7 @@ function sendPieces(
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied > 0) conn.sendBuffer.copy((seq + syn) >>> 0, copied, packet.put(copied), prefix);
+    if (copied > 0) conn.sendBuffer.copy((seq + syn) | 0, copied, packet.put(copied), prefix);
     if (gathered > 0) gatherPayload(packet, gathered);
     if (part > mss) {
       packet.gsoSize = mss;
@@ -220,7 +220,7 @@ function sendPieces(
     const result = finish(conn, packet, at, ecn);
     if (result !== 0 && result !== NET_XMIT_CN) return result;
     first = 0;
-    seq = (seq + part) >>> 0;
+    seq = (seq + part) | 0;
     left -= part;
   }
   return 0;
@@ -234,7 +234,7 @@ function copiedPart(conn: Connection, seq: number, mss: number, left: number): n
   conn.sendBuffer.locate(seq, stretch);
   const { length } = stretch;
   if (length >= Math.min(mss, left)) return 0;
-  conn.sendBuffer.locate((seq + length) >>> 0, stretch);
+  conn.sendBuffer.locate((seq + length) | 0, stretch);
   return length + stretch.length >= Math.min(mss, left) ? length : Math.min(mss, left);
 }
 
@@ -286,10 +286,10 @@ function writeHeader(
   let flags = segmentFlags;
   let urgent = 0;
   if (tcb.sndUp !== tcb.sndUna && before(seq, tcb.sndUp)) {
-    if (before(tcb.sndUp, (seq + 0x10000) >>> 0)) {
+    if (before(tcb.sndUp, (seq + 0x10000) | 0)) {
       urgent = (tcb.sndUp - seq) >>> 0;
       flags |= TH_URG;
-    } else if (after((seq + U16) >>> 0, tcb.sndNxt)) {
+    } else if (after((seq + U16) | 0, tcb.sndNxt)) {
       urgent = U16;
       flags |= TH_URG;
     }
@@ -334,7 +334,7 @@ export function leaveChecksum(packet: Packet, at: number, pseudoSum: number): vo
 /** The sequence number of a segment without data (Linux: `tcp_acceptable_seq`). */
 function acceptableSeq(conn: Connection): number {
   const { tcb } = conn;
-  const end = (tcb.sndUna + tcb.sndWnd) >>> 0;
+  const end = (tcb.sndUna + tcb.sndWnd) | 0;
   if (!before(end, tcb.sndNxt)) return tcb.sndNxt;
   if (tcb.wscaleOk !== 0 && (tcb.sndNxt - end) >>> 0 < 2 ** tcb.rcvWscale) return tcb.sndNxt;
   return end;
@@ -383,5 +383,5 @@ export function sendReset(conn: Connection): void {
 export function sendProbe(conn: Connection, urgent: boolean, counter: number): number {
   const { tcb, tcp } = conn;
   tcp.mib.add(counter);
-  return sendControl(conn, (tcb.sndUna - (urgent ? 0 : 1)) >>> 0, TH_ACK);
+  return sendControl(conn, (tcb.sndUna - (urgent ? 0 : 1)) | 0, TH_ACK);
 }

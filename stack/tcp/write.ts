@@ -168,7 +168,7 @@ function appendTo(
     return 0;
   }
   if (segment.endSeq === segment.seq) segment.flags &= ~TH_PSH;
-  tcb.writeSeq = (tcb.writeSeq + bytes) >>> 0;
+  tcb.writeSeq = (tcb.writeSeq + bytes) | 0;
   segment.endSeq = tcb.writeSeq;
   segment.pcount = 0;
   startBusy(conn);
