@@ -14,6 +14,7 @@ import { DUPLICATE } from './out-of-order.ts';
 import { footprint, trimFront, truesize } from './payload.ts';
 import { enterQuickack } from './quickack.ts';
 import { after, before } from './sequence.ts';
+import { isLastOfItsKind, isTooDearForHoles, isTooDearToQueue } from './spared-slots.ts';
 import { EVENT_FIN, nextState } from './states.ts';
 import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_TIME_WAIT } from './tcb.ts';
 import { sendAck } from './transmit.ts';
@@ -89,10 +90,10 @@ function refuse(conn: Connection, packet: Packet, reason: number): void {
 function queueInOrder(conn: Connection, packet: Packet, incoming: Incoming, skip: number): void {
   const { tcb, tcp, receiveQueue } = conn;
   const fin = (incoming.flags & TH_FIN) !== 0;
-  if (!reserve(conn, packet, incoming.seq)) {
+  if (isTooDearToQueue(packet) || !reserve(conn, packet, incoming.seq)) {
     tcb.ackPending |= ACK_NOMEM | ACK_NOW | ACK_SCHED;
     conn.notify(READABLE);
-    if (receiveQueue.length > 0 && incoming.bytes > 0) {
+    if (incoming.bytes > 0 && (receiveQueue.length > 0 || isLastOfItsKind(packet))) {
       tcp.mib.add(MIB.TcpExtTCPRcvQDrop);
       tcp.drop(packet, DROP_TCP_RECEIVE_BUFFER);
       return;
@@ -133,21 +134,12 @@ export function advanceRcvNxt(conn: Connection, bytes: number): void {
   conn.tcb.bytesReceived += bytes;
 }
 
-/** Of a kind of slot, one in so many is never held by what is out of order: the segment that fills the hole must find one. */
-const SPARED = 8;
-
-function slotsAreScarce(packet: Packet): boolean {
-  const { pool } = packet;
-  if (packet.slot < pool.smallSlots) return pool.smallFree < pool.smallSlots / SPARED;
-  return pool.largeFree < pool.largeSlots / SPARED;
-}
-
 /** Linux: `tcp_data_queue_ofo`. */
 function queueOutOfOrder(conn: Connection, packet: Packet, incoming: Incoming): void {
   const { tcb, tcp, outOfOrder } = conn;
   const { seq, endSeq } = incoming;
   checkMark(conn, incoming);
-  if (slotsAreScarce(packet) || !reserve(conn, packet, seq)) {
+  if (isTooDearForHoles(packet) || !reserve(conn, packet, seq)) {
     tcp.mib.add(MIB.TcpExtTCPOFODrop);
     conn.notify(READABLE);
     tcp.drop(packet, DROP_TCP_OUT_OF_ORDER_MEMORY);

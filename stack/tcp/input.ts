@@ -22,6 +22,7 @@ import { replaceTsRecent } from './paws.ts';
 import { truesize } from './payload.ts';
 import { checkSpace } from './send-space.ts';
 import { after, before } from './sequence.ts';
+import { isTooDearToQueue } from './spared-slots.ts';
 import { EVENT_FIN_ACKED, nextState, stateIn } from './states.ts';
 import { receiveInSynSent } from './syn-sent.ts';
 import {
@@ -105,7 +106,8 @@ function receiveEstablished(conn: Connection, packet: Packet, incoming: Incoming
       fastAck(conn, packet, incoming);
       return;
     }
-    if (conn.receiveMemory + truesize(packet) <= tcb.rcvbuf && !tcp.memory.pressure) {
+    const fits = conn.receiveMemory + truesize(packet) <= tcb.rcvbuf;
+    if (fits && !tcp.memory.pressure && !isTooDearToQueue(packet)) {
       fastData(conn, packet, incoming);
       return;
     }
