@@ -3,7 +3,7 @@ import type { Packet } from '../../device/memory/packet.ts';
 /** Of a kind of slot, one in so many is never held by what is out of order: the segment that fills the hole must find one. */
 const SPARED_FOR_HOLES = 8;
 /** And one in so many not by what waits to be read: he who should read it may wait for an acknowledgement, which must find one, too. */
-const SPARED_FOR_ACKS = 16;
+const SPARED_FOR_ACKS = 32;
 
 /** Whether a packet's slot is too dear to hold it until a hole in front of it is filled. */
 export function isTooDearForHoles(packet: Packet): boolean {

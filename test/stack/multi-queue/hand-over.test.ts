@@ -88,7 +88,12 @@ t.test('a member that listens too does not take the segments of another one', (t
   group.passed();
   group.peer.sockets.send(client, Buffer.from('to the other'));
   group.clock.advance(0);
-  t.strictSame(group.passed(), ['>q0 tcp P. 12', '0-1 stray of 0: tcp P. 12', 'q1> tcp . 0', '1-0 taken stray']);
+  t.strictSame(group.passed(), [
+    '>q0 tcp P. 12',
+    '0-1 stray of 0: tcp P. 12',
+    'q1> tcp . 0',
+    '1-0 taken stray',
+  ]);
   t.equal(received(group.stacks[1]!, accepted), 'to the other');
   t.equal(group.close(), '0 packets, 0 timers');
   t.end();
@@ -147,12 +152,7 @@ t.test('datagrams, echo replies and ICMP errors find their socket', (t) => {
   group.passed();
   other.sockets.send(client, Buffer.from('?'));
   group.clock.advance(0);
-  t.strictSame(group.passed(), [
-    'q1> udp 1',
-    '>q0 icmp 3/3',
-    '0-1 stray of 0: icmp 3/3',
-    '1-0 taken stray',
-  ]);
+  t.strictSame(group.passed(), ['q1> udp 1', '>q0 icmp 3/3', '0-1 stray of 0: icmp 3/3', '1-0 taken stray']);
   t.equal(received(other, client), -ECONNREFUSED);
   t.equal(group.close(), '0 packets, 0 timers');
   t.end();
