@@ -30,8 +30,9 @@ export const DROP_TAP_LOST: number = dropReason('tap_lost');
 /** A super-segment, or a frame whose checksum is still to be filled in, on a link without virtio header. */
 export const DROP_TAP_OFFLOAD: number = dropReason('tap_offload');
 
-/** Frames that are received in one turn of the event loop. */
+/** Frames that are received in one turn of the event loop, and milliseconds after which a turn begins no further batch. */
 const BUDGET = 64;
+const TURN_MS = 1;
 /** Two tags. */
 const TAGS = 2 * VLAN_HLEN;
 const MAX_MTU = 65535;
@@ -251,15 +252,20 @@ export abstract class TunTapLink implements Link {
 
   /**
    * Reads a turn's frames. Large ones are dealt with in short batches, so that their bytes are copied out, and acknowledged, while
-   * they are in the processor's cache.
+   * they are in the processor's cache. What each brings about, answers and the work of applications, counts as part of the turn: it ends
+   * early when that takes long.
    */
   #drain(): number {
+    const { clock } = this.machine;
+    const end = clock.now() + TURN_MS;
     for (let left = BUDGET; left > 0; ) {
       const batch = Math.min(left, this.rx.batch);
       const errno = this.rx.drain(this.queue, this.#port, batch);
       if (errno !== 0 || this.rx.posted === 0) return errno;
       left -= batch;
-      if (left > 0) this.machine.clock.settle();
+      if (left <= 0) break;
+      clock.settle();
+      if (clock.now() >= end) break;
     }
     return 0;
   }
