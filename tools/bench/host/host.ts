@@ -3,6 +3,7 @@
 //   plain   frames of 1514 bytes without virtio header
 //   zerocopy  bulk services without a copy
 //   busy    polls the TAP without ever sleeping
+//   second=NAME,A.B.C.D/N  has a second TAP, and forwards between the two
 //
 // Says `ready`; answers the questions of questions.ts on stdin, and ends with it.
 import { TapLink } from '../../../device/link/tap.ts';
@@ -20,6 +21,12 @@ const busyPoll = options.has('busy') ? Number.POSITIVE_INFINITY : 0;
 const tap = options.get('tap') ?? 'tap0';
 const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), busyPoll });
 stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
+const [secondTap, secondAddress = ''] = options.get('second')?.split(',') ?? [];
+if (secondTap !== undefined) {
+  const second = new TapLink(machine, { name: secondTap, up: true, vnetHeader: !options.has('plain') });
+  stack.addDevice(second, { name: secondTap, addresses: [secondAddress] });
+  stack.setSysctl('net.ipv4.ip_forward', 1);
+}
 const { sockets } = stack;
 const [Sink, Source] = options.has('zerocopy') ? [HeldDiscard, LentChargen] : [Discard, Chargen];
 listen(sockets, DISCARD, (fd) => void new Sink(sockets, fd));
