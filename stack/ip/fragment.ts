@@ -1,9 +1,9 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import { EINVAL, EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
 import { checksumIsInside, completeChecksum } from '../../device/memory/complete-checksum.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import { CHECKSUM_PARTIAL, GSO_ECN, type Packet } from '../../device/memory/packet.ts';
 import { moveOwner } from '../../device/memory/packet-owner.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
 import { DROP_CHECKSUM_OUTSIDE, sendSegments } from '../../device/netdevice/segment.ts';
 import { MIB } from '../counters.ts';
 import type { Ipv4 } from '../wire/address.ts';

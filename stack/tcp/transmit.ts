@@ -1,6 +1,7 @@
 import { ENOBUFS } from '../../device/errno.ts';
 import { fold } from '../../device/memory/checksum.ts';
 import { CHECKSUM_PARTIAL, GSO_ECN, type Packet } from '../../device/memory/packet.ts';
+import { HEADROOM, SMALL_SLOT } from '../../device/memory/pool.ts';
 import { NET_XMIT_CN } from '../../device/netdevice/flags.ts';
 import { MIB } from '../counters.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
@@ -53,6 +54,9 @@ import { selectWindow } from './window.ts';
 const U16 = 0xffff;
 /** "ECN capable" in the TOS byte. */
 const ECT0 = 2;
+
+/** Bytes that are rather copied behind a header than sent in a packet of their own. */
+const COPIED_MOST = SMALL_SLOT - HEADROOM - TCP_HLEN_MAX;
 
 const options = new TcpOptionsOut();
 const stretch: Stretch = { offset: 0, length: 0, page: 0 };
@@ -227,22 +231,33 @@ function sendPieces(
 }
 
 /**
- * Bytes from `seq` on that are copied behind the header, because too few of them for a segment lie together before a page ends: up
- * to there, so that the rest can be gathered from the next page.
+ * Bytes from `seq` on that are copied behind the header, because so few of them lie together before a page ends that they are not
+ * worth a packet of their own: up to there, so that the rest can be gathered from the next page.
  */
 function copiedPart(conn: Connection, seq: number, mss: number, left: number): number {
   conn.sendBuffer.locate(seq, stretch);
   const { length } = stretch;
-  if (length >= Math.min(mss, left)) return 0;
+  const least = Math.min(mss, left);
+  if (length >= left || length >= Math.max(least, COPIED_MOST)) return 0;
   conn.sendBuffer.locate((seq + length) | 0, stretch);
-  return length + stretch.length >= Math.min(mss, left) ? length : Math.min(mss, left);
+  if (length + stretch.length >= least) return length;
+  stretch.length = 0;
+  return least;
 }
 
 /** Bytes behind the `copied` ones that the packet points to, in {@link stretch}: whole segments, if not all that are left. */
 function gatheredPart(mss: number, left: number, copied: number): number {
-  if (copied >= Math.min(mss, left)) return 0;
   const part = copied + stretch.length;
   return (part >= left ? left : part - (part % mss)) - copied;
+}
+
+/**
+ * How many of `bytes` from `seq` on one packet carries, as the pages lie: all of them, or whole segments of `mss`. A segment that is
+ * cut there is one packet.
+ */
+export function packetReach(conn: Connection, seq: number, mss: number, bytes: number): number {
+  const copied = copiedPart(conn, seq, mss, bytes);
+  return copied + gatheredPart(mss, bytes, copied);
 }
 
 /** Points a packet at the {@link stretch} of a send page. */
