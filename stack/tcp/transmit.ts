@@ -62,8 +62,27 @@ const options = new TcpOptionsOut();
 const stretch: Stretch = { offset: 0, length: 0, page: 0 };
 const prefix: Stretch = { offset: 0, length: 0, page: 0 };
 
-/** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
+/**
+ * Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). One that was found
+ * holds until the routes change.
+ */
 export function findPath(conn: Connection): number {
+  return pathHolds(conn) ? 0 : lookUpPath(conn);
+}
+
+/** Linux: `__sk_dst_check`. */
+function pathHolds(conn: Connection): boolean {
+  const { tcb, path } = conn;
+  return (
+    path !== null &&
+    conn.pathGeneration === conn.network.generation &&
+    conn.pathTos === tcb.tos &&
+    conn.pathIfindex === tcb.boundIfindex &&
+    (path.expires === Number.POSITIVE_INFINITY || conn.tcp.now() < path.expires)
+  );
+}
+
+function lookUpPath(conn: Connection): number {
   const { tcb, network, ipOptions } = conn;
   const hop = ipOptions !== null && ipOptions.sourceRoute !== 0 ? ipOptions.firstHop : tcb.remote;
   const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, hop, tcb.boundIfindex, tcb.tos);
@@ -72,6 +91,9 @@ export function findPath(conn: Connection): number {
     return path;
   }
   conn.path = path;
+  conn.pathGeneration = conn.hashed && ipOptions === null ? network.generation : -1;
+  conn.pathTos = tcb.tos;
+  conn.pathIfindex = tcb.boundIfindex;
   return 0;
 }
 
@@ -322,20 +344,19 @@ function writeHeader(
 /** Leaves the checksum to the device and sends. */
 function finish(conn: Connection, packet: Packet, at: number, ecn: number): number {
   const { tcb, network, path } = conn;
-  const sum = network.family.pseudoHeaderSum(tcb.local, tcb.remote, IPPROTO_TCP, packet.length);
-  leaveChecksum(packet, at, sum);
+  leaveChecksum(packet, at, pseudoSum(conn) + packet.length);
   const wants =
     tcb.pmtuDiscover === 2 || tcb.pmtuDiscover === 3 || (tcb.pmtuDiscover === 1 && !path!.mtuLocked);
-  return network.send(
-    packet,
-    path!,
-    tcb.local,
-    tcb.remote,
-    tcb.tos | (ecn >>> 8),
-    tcb.ttl,
-    wants,
-    conn.ipOptions,
-  );
+  return network.send(packet, path!, tcb, tcb.tos | (ecn >>> 8), tcb.ttl, wants, conn.ipOptions);
+}
+
+/** The part of the pseudo header's sum that is the same for all segments: no segment is so long that its length takes two words. */
+function pseudoSum(conn: Connection): number {
+  if (conn.pseudoSum >= 0) return conn.pseudoSum;
+  const { tcb } = conn;
+  const sum = conn.network.family.pseudoHeaderSum(tcb.local, tcb.remote, IPPROTO_TCP, 0);
+  if (conn.hashed) conn.pseudoSum = sum;
+  return sum;
 }
 
 /** Puts the pseudo header's sum into the checksum field of the header at `at`: the device adds the rest. */
