@@ -1,6 +1,7 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../drop.ts';
+import { copyBytes } from '../memory/copy.ts';
 import type { Packet } from '../memory/packet.ts';
-import { copyBytes, HEADROOM, LARGE_SLOT, type PacketPool, SMALL_SLOT } from '../memory/pool.ts';
+import { HEADROOM, LARGE_SLOT, type PacketPool, SMALL_SLOT } from '../memory/pool.ts';
 import { RING_FIRST, RING_STATUS, RX_WORDS, type TapQueue } from '../native.ts';
 import type { LinkPort } from '../netdevice/link.ts';
 import { readVnetHeader, VNET_OK } from './vnet-header.ts';

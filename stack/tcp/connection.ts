@@ -111,6 +111,12 @@ export class Connection extends TcpEntry implements RoomWaiter {
 
   /** The path of the last segment sent, null: none was found. */
   path: NetworkPath | null = null;
+  /** With what it was found: the routes' generation (-1: not to be relied on), TOS and interface. */
+  pathGeneration = -1;
+  pathTos = 0;
+  pathIfindex = 0;
+  /** Sum of the pseudo header but for the length, -1: not known yet. */
+  pseudoSum = -1;
   /** Whether the fast path may be tried (Linux: `pred_flags` is not 0). */
   predicted = false;
   /** A writer found the send buffer full and wants to hear of room (Linux: `SOCK_NOSPACE`). */

@@ -1,5 +1,6 @@
+import { copyBytes } from '../../device/memory/copy.ts';
 import { PagePool } from '../../device/memory/pages.ts';
-import { copyBytes, type PacketPool } from '../../device/memory/pool.ts';
+import type { PacketPool } from '../../device/memory/pool.ts';
 import { distance } from './sequence.ts';
 
 /** Where in the region a stretch of the send sequence lies. */

@@ -1,5 +1,5 @@
 import { ENOBUFS } from '../../device/errno.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import { IpOptions } from '../ip/options.ts';
 import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';

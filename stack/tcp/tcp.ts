@@ -222,14 +222,24 @@ export class Tcp implements IpProtocol {
   }
 
   #deliver(packet: Packet, incoming: Incoming, network: TcpNetwork, dev: NetDevice, path: Path): void {
+    const entry = this.flows.lookup(incoming);
+    if (entry !== null && entry.kind === ENTRY_CONNECTION)
+      this.#toConnection(entry as Connection, packet, incoming);
+    else this.#deliverElsewhere(entry, packet, incoming, network, dev, path);
+  }
+
+  /** To what is no connection yet, or any more. */
+  #deliverElsewhere(
+    entry: TcpEntry | null,
+    packet: Packet,
+    incoming: Incoming,
+    network: TcpNetwork,
+    dev: NetDevice,
+    path: Path,
+  ): void {
     const { local, localPort, remote, remotePort, ifindex } = incoming;
-    const entry = this.flows.find(local, localPort, remote, remotePort, ifindex);
     let isn = 0;
     if (entry !== null) {
-      if (entry.kind === ENTRY_CONNECTION) {
-        this.#toConnection(entry as Connection, packet, incoming);
-        return;
-      }
       if (entry.kind === ENTRY_REQUEST) {
         receiveForRequest(entry as Request, packet, incoming);
         return;
@@ -357,6 +367,8 @@ export class Tcp implements IpProtocol {
     conn.remote = tcb.remote;
     conn.remotePort = tcb.remotePort;
     conn.boundIfindex = tcb.boundIfindex;
+    conn.pathGeneration = -1;
+    conn.pseudoSum = -1;
     conn.hashed = true;
     this.flows.add(conn);
   }
