@@ -11,6 +11,29 @@ export abstract class Clock {
   protected readonly deferred: DeferredQueue = new DeferredQueue();
   /** Milliseconds between the Unix epoch and this clock's 0, for timestamps that people read. */
   abstract readonly epoch: number;
+  #holds = 0;
+
+  /** How many {@link hold} this clock, as open handles hold an event loop. */
+  get holds(): number {
+    return this.#holds;
+  }
+
+  /**
+   * Someone waits for what is no timer, as for what the network may bring: until as many {@link release}, a process whose time this
+   * is does not end by itself.
+   */
+  hold(): void {
+    if (this.#holds++ === 0) this.heldChanged(true);
+  }
+
+  /** Takes back one {@link hold}. Throws a RangeError when there is none. */
+  release(): void {
+    if (this.#holds === 0) throw new RangeError('released a clock that nobody holds');
+    if (--this.#holds === 0) this.heldChanged(false);
+  }
+
+  /** The first one holds it, or the last one has let it go. */
+  protected heldChanged(_held: boolean): void {}
 
   /** Milliseconds since the clock began: monotonic, with fractions, of microsecond resolution. */
   abstract now(): number;

@@ -34,6 +34,8 @@ export class RealClock extends Clock {
   #tickScheduled = false;
   #settling = false;
   #referenced = true;
+  /** Stands in the event loop while someone holds this clock. */
+  #holder: NodeJS.Timeout | undefined;
 
   constructor() {
     super();
@@ -102,6 +104,11 @@ export class RealClock extends Clock {
     this.#referenced = on;
     if (on) this.#timeout?.ref();
     else this.#timeout?.unref();
+  }
+
+  protected override heldChanged(held: boolean): void {
+    if (held) this.#holder = setInterval(() => {}, LONGEST_TIMEOUT);
+    else clearInterval(this.#holder);
   }
 
   #fire(): void {
