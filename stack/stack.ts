@@ -32,6 +32,8 @@ import {
   validateStackOptions,
 } from './options.ts';
 import { routeConfig } from './route-options.ts';
+import { createDgram, type Dgram } from './node/dgram/index.ts';
+import { lookupLocal } from './node/lookup.ts';
 import type { FlowHandler } from './socket/forward.ts';
 import { SocketLayer } from './socket/layer.ts';
 import { PacketSockets } from './socket/packet-sockets.ts';
@@ -86,6 +88,8 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly sockets: SocketLayer;
   readonly udp: Udp;
   readonly tcp: Tcp;
+  /** Node's `dgram`, over this stack. */
+  readonly dgram: Dgram;
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
@@ -114,6 +118,10 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.tcp = addTcp(this.sockets);
     new RawSockets(this.sockets).register();
     new PacketSockets(this.sockets).register();
+    this.dgram = createDgram({
+      sockets: this.sockets,
+      lookup: (name, family, callback) => lookupLocal(name, { family }, callback as never),
+    });
     this.addresses.start();
     this.fib.start();
     this.ip.start();

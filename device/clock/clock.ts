@@ -11,29 +11,6 @@ export abstract class Clock {
   protected readonly deferred: DeferredQueue = new DeferredQueue();
   /** Milliseconds between the Unix epoch and this clock's 0, for timestamps that people read. */
   abstract readonly epoch: number;
-  #holds = 0;
-
-  /** How many {@link hold} this clock, as open handles hold an event loop. */
-  get holds(): number {
-    return this.#holds;
-  }
-
-  /**
-   * Someone waits for what is no timer, as for what the network may bring: until as many {@link release}, a process whose time this
-   * is does not end by itself.
-   */
-  hold(): void {
-    if (this.#holds++ === 0) this.heldChanged(true);
-  }
-
-  /** Takes back one {@link hold}. Throws a RangeError when there is none. */
-  release(): void {
-    if (this.#holds === 0) throw new RangeError('released a clock that nobody holds');
-    if (--this.#holds === 0) this.heldChanged(false);
-  }
-
-  /** The first one holds it, or the last one has let it go. */
-  protected heldChanged(_held: boolean): void {}
 
   /** Milliseconds since the clock began: monotonic, with fractions, of microsecond resolution. */
   abstract now(): number;
@@ -54,6 +31,25 @@ export abstract class Clock {
 
   /** Calls `callback` once when the event loop comes round again: for what goes on and on, but leaves others their turn. */
   abstract nextTurn(callback: () => void): void;
+
+  /** How often {@link hold} was called and not yet {@link letGo}. */
+  held = 0;
+
+  /**
+   * Something waits that a program would be ended too soon without: the process stays alive until {@link letGo}. Timers alone keep
+   * none, as a kernel's don't.
+   */
+  hold(): void {
+    if (this.held++ === 0) this.heldChanged();
+  }
+
+  /** Ends one {@link hold}. */
+  letGo(): void {
+    if (--this.held === 0) this.heldChanged();
+  }
+
+  /** Somebody began to wait, or nobody does any more. */
+  protected heldChanged(): void {}
 
   /** Number of armed timers. */
   pendingTimers(): number {

@@ -10,7 +10,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Stack } from '../../dist/stack/index.js';
+import { createStack } from '../../dist/stack/index.js';
 import { readExpected } from '../test/expected.mjs';
 import { closing } from '../test/printer.mjs';
 import { runTest } from './process.mjs';
@@ -45,7 +45,9 @@ async function runAll(tests, each) {
 async function main(args) {
   const json = args.includes('--json');
   const words = args.filter((arg) => !arg.startsWith('-'));
-  const groups = GROUPS.filter((group) => group in Stack.prototype);
+  const stack = createStack();
+  const groups = GROUPS.filter((group) => group in stack);
+  stack.close();
   const tests = await select(await nodeSources(), words, groups);
   const verdict = new Verdict({ expected: readExpected(EXPECTED), full: words.length === 0 });
   const print = json ? () => {} : (line) => console.log(line);

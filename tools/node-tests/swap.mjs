@@ -2,6 +2,9 @@
 // loopback device. To the test that is the host, so that `os` tells of the stack's interfaces too.
 
 import Module, { createRequire } from 'node:module';
+import { UdpHandle } from '../../dist/stack/node/dgram/handle.js';
+import { createSocketHandle, newHandle } from '../../dist/stack/node/dgram/new-handle.js';
+import { kStateSymbol } from '../../dist/stack/node/dgram/state.js';
 import { createStack, Machine, RealClock } from '../../dist/stack/index.js';
 
 const require = createRequire(import.meta.url);
@@ -28,4 +31,19 @@ for (const name of ['net', 'dgram', 'dns']) {
 }
 
 const load = Module._load;
+// What of Node's own insides its tests of `dgram` look at, ours has too.
+const host = { sockets: stack.sockets, lookup: (...args) => stack.dns.lookup(...args) };
+const UDP = new Proxy(UdpHandle, { construct: () => new UdpHandle(stack.sockets) });
+swapped.set('internal/dgram', {
+  kStateSymbol,
+  newHandle: (...args) => newHandle(host, ...args),
+  _createSocketHandle: (...args) => createSocketHandle(host, ...args),
+});
+swapped.set('internal/test/binding', {
+  get internalBinding() {
+    const { internalBinding } = load('internal/test/binding');
+    return (name) => (name === 'udp_wrap' ? { ...internalBinding(name), UDP } : internalBinding(name));
+  },
+});
+
 Module._load = (request, parent, isMain) => swapped.get(request) ?? load(request, parent, isMain);
