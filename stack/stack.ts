@@ -33,7 +33,7 @@ import {
 } from './options.ts';
 import { routeConfig } from './route-options.ts';
 import { createDgram, type Dgram } from './node/dgram/index.ts';
-import { lookupLocal } from './node/lookup.ts';
+import { createDns, type Dns, type DnsOptions } from './node/dns/index.ts';
 import type { FlowHandler } from './socket/forward.ts';
 import { SocketLayer } from './socket/layer.ts';
 import { PacketSockets } from './socket/packet-sockets.ts';
@@ -93,10 +93,13 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
+  readonly #dnsOptions: DnsOptions;
+  #dns: Dns | undefined;
   #closed = false;
 
   constructor(options: StackOptions = {}) {
     validateStackOptions(options);
+    this.#dnsOptions = options.dns ?? {};
     this.machine = options.machine ?? new Machine(machineOptions(options));
     this.ns = new Netns(this.machine, options.name ?? '');
     const { fault } = this.machine;
@@ -120,7 +123,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     new PacketSockets(this.sockets).register();
     this.dgram = createDgram({
       sockets: this.sockets,
-      lookup: (name, family, callback) => lookupLocal(name, { family }, callback as never),
+      lookup: (...args) => this.dns.lookup(...args),
     });
     this.addresses.start();
     this.fib.start();
@@ -132,6 +135,12 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
       this.close();
       throw error;
     }
+  }
+
+  /** Node's `dns`, over this stack. Throws ERR_INVALID_IP_ADDRESS when a server that it was given is none. */
+  get dns(): Dns {
+    this.#dns ??= createDns(this.sockets, this.#dnsOptions);
+    return this.#dns;
   }
 
   /**
@@ -267,6 +276,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     for (const ping of this.#pings) ping.stop();
+    this.#dns?.close();
     this.sockets.closeAll();
     this.tcp.close();
     for (const dev of [...this.ns.devices].reverse()) unregisterDevice(dev);

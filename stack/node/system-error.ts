@@ -14,7 +14,7 @@ export interface SystemError extends Error {
 }
 
 /** Names that Node has and Linux writes otherwise. */
-const NODES_NAMES: Readonly<Record<string, string>> = { EOPNOTSUPP: 'ENOTSUP' };
+const NODES_NAMES: Readonly<Record<string, string>> = { EOPNOTSUPP: 'ENOTSUP', E4094: 'UNKNOWN' };
 
 let texts: Map<string, string> | undefined;
 
