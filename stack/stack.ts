@@ -20,6 +20,8 @@ import { IpLayer } from './ip/ip-layer.ts';
 import { Ping, type PingOptions } from './ip/ping.ts';
 import { Routes } from './ip/routes.ts';
 import { Arp } from './neighbour/arp.ts';
+import { createDgram, type Dgram } from './node/dgram/index.ts';
+import { createDns, type Dns, type DnsOptions } from './node/dns/index.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -32,8 +34,6 @@ import {
   validateStackOptions,
 } from './options.ts';
 import { routeConfig } from './route-options.ts';
-import { createDgram, type Dgram } from './node/dgram/index.ts';
-import { createDns, type Dns, type DnsOptions } from './node/dns/index.ts';
 import type { FlowHandler } from './socket/forward.ts';
 import { SocketLayer } from './socket/layer.ts';
 import { PacketSockets } from './socket/packet-sockets.ts';

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../../device/clock/clock.ts';
-import type { Socket } from '../socket/socket.ts';
 import type { SocketLayer } from '../socket/layer.ts';
+import type { Socket } from '../socket/socket.ts';
 import { Waiter } from '../socket/wait-queue.ts';
 
 /**
@@ -17,8 +17,9 @@ export abstract class Handle extends Waiter {
   readonly #context: AsyncResource;
   readonly #onTurn = (): void => {
     this.#turnComes = false;
-    this.#context.runInAsyncScope(this.turn, this);
+    this.#context.runInAsyncScope(this.#run);
   };
+  readonly #run = (): void => this.turn();
   #turnComes = false;
   #referenced = true;
   #holds = false;

@@ -26,7 +26,7 @@ export function systemErrorName(errno: number): string {
 
 /** `address already in use`: found by name, since the host's numbers may be others. */
 export function systemErrorText(name: string): string {
-  texts ??= new Map([...getSystemErrorMap().values()]);
+  texts ??= new Map(getSystemErrorMap().values());
   return texts.get(name) ?? 'unknown error';
 }
 

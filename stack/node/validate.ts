@@ -26,8 +26,7 @@ export function validateBoolean(value: unknown, name: string): asserts value is 
 export function validateInt32(value: unknown, name: string, least: number): asserts value is number {
   validateNumber(value, name);
   if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
-  if (value < least || value > INT32_MOST)
-    throw outOfRange(name, `>= ${least} && <= ${INT32_MOST}`, value);
+  if (value < least || value > INT32_MOST) throw outOfRange(name, `>= ${least} && <= ${INT32_MOST}`, value);
 }
 
 export function validateAbortSignal(value: unknown, name: string): asserts value is AbortSignal {

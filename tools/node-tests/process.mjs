@@ -29,7 +29,12 @@ export async function runTest({ file }, folder, slot) {
   const child = spawn(process.execPath, [...(await flagsOf(file)), file], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, NODE_OPTIONS: `--import=${SWAP}`, NODE_TEST_DIR: folder, TEST_THREAD_ID: `${slot}` },
+    env: {
+      ...process.env,
+      NODE_OPTIONS: `--import=${SWAP}`,
+      NODE_TEST_DIR: folder,
+      TEST_THREAD_ID: `${slot}`,
+    },
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr])

@@ -11,7 +11,12 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** What of the archive is unpacked. */
-const PARTS = ['test/common', 'test/fixtures/empty.txt', 'test/parallel/test-net-*', 'test/parallel/test-dgram-*'];
+const PARTS = [
+  'test/common',
+  'test/fixtures/empty.txt',
+  'test/parallel/test-net-*',
+  'test/parallel/test-dgram-*',
+];
 
 /** This user's folder under the system's temporary one. Throws when somebody else made it. */
 async function cacheFolder() {

@@ -2,10 +2,10 @@
 // loopback device. To the test that is the host, so that `os` tells of the stack's interfaces too.
 
 import Module, { createRequire } from 'node:module';
+import { createStack, Machine, RealClock } from '../../dist/stack/index.js';
 import { UdpHandle } from '../../dist/stack/node/dgram/handle.js';
 import { createSocketHandle, newHandle } from '../../dist/stack/node/dgram/new-handle.js';
 import { kStateSymbol } from '../../dist/stack/node/dgram/state.js';
-import { createStack, Machine, RealClock } from '../../dist/stack/index.js';
 
 const require = createRequire(import.meta.url);
 const clock = new RealClock();

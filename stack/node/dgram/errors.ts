@@ -32,8 +32,16 @@ export function badFdType(kind: string): Error {
   return codedError(TypeError, 'ERR_INVALID_FD_TYPE', `Unsupported fd type: ${kind}`);
 }
 
+/** What the system says of a call that failed, as libuv gathers it. */
+export interface SystemInfo {
+  errno: number;
+  code: string;
+  message: string;
+  syscall: string;
+}
+
 /** ERR_SOCKET_BUFFER_SIZE: `info` is what the system said. */
-export function bufferSizeError(info: Record<string, unknown>): Error {
+export function bufferSizeError(info: SystemInfo): Error {
   const { code, message, syscall } = info;
   return new SystemError(
     'ERR_SOCKET_BUFFER_SIZE',
@@ -45,9 +53,9 @@ export function bufferSizeError(info: Record<string, unknown>): Error {
 /** What Node calls an error of the system inside a call of its own. */
 class SystemError extends Error {
   readonly code: string;
-  readonly info: Record<string, unknown>;
+  readonly info: SystemInfo;
 
-  constructor(code: string, message: string, info: Record<string, unknown>) {
+  constructor(code: string, message: string, info: SystemInfo) {
     super(message);
     Object.defineProperties(this, {
       name: { value: 'SystemError', writable: true, enumerable: false, configurable: true },
@@ -70,10 +78,10 @@ class SystemError extends Error {
   }
 }
 
-function accessor(info: Record<string, unknown>, key: string): PropertyDescriptor {
+function accessor(info: SystemInfo, key: 'errno' | 'syscall'): PropertyDescriptor {
   return {
     get: () => info[key],
-    set: (value: unknown) => {
+    set: (value: never) => {
       info[key] = value;
     },
     enumerable: true,

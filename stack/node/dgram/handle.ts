@@ -21,6 +21,7 @@ import { UdpSocket } from '../../udp/udp-socket.ts';
 import { formatIpv4, parseIpv4 } from '../../wire/address.ts';
 import { Handle } from '../handle.ts';
 import { systemErrorName, systemErrorText } from '../system-error.ts';
+import type { SystemInfo } from './errors.ts';
 import { SendQueue, type SendRequest } from './send-queue.ts';
 import * as options from './udp-options.ts';
 
@@ -88,20 +89,11 @@ export class UdpHandle extends Handle {
     return this.#bindTo(to, flags);
   }
 
-  /** There is no IPv6, which is what this says, as a Linux without it does. */
-  bind6(address: string, _port = 0, _flags = 0): number {
-    return this.#noIpv6(address);
-  }
-
   connect(address: string, port: number): number {
     const to = this.#address(address, port);
     if (typeof to === 'number') return to;
     const bound = this.#ensureBound();
     return bound < 0 ? bound : this.sockets.connect(this.fd, to);
-  }
-
-  connect6(address: string, _port: number): number {
-    return this.#noIpv6(address);
   }
 
   disconnect(): number {
@@ -133,10 +125,6 @@ export class UdpHandle extends Handle {
     this.#queue.push({ request, iov: list, to, bytes });
     this.#activityChanged();
     return 0;
-  }
-
-  send6(_request: SendRequest, _list: unknown, _count: number, _port?: unknown, address?: string): number {
-    return this.#noIpv6(address ?? '::1');
   }
 
   recvStart(): number {
@@ -198,13 +186,12 @@ export class UdpHandle extends Handle {
   }
 
   /** The size in bytes, after it was set unless `size` is 0; undefined when that failed: `context` then says how. */
-  bufferSize(size: number, receive: boolean, context: Record<string, unknown>): number | undefined {
+  bufferSize(size: number, receive: boolean, context: Partial<SystemInfo>): number | undefined {
     const result = options.bufferSize(this.sockets, this.fd, size, receive);
     if (result >= 0) return size === 0 ? result : size;
-    context['errno'] = result;
-    context['code'] = systemErrorName(result);
-    context['message'] = systemErrorText(systemErrorName(result));
-    context['syscall'] = receive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+    const code = systemErrorName(result);
+    const syscall = receive ? 'uv_recv_buffer_size' : 'uv_send_buffer_size';
+    Object.assign(context, { errno: result, code, message: systemErrorText(code), syscall });
     return undefined;
   }
 
@@ -250,7 +237,8 @@ export class UdpHandle extends Handle {
     return Number.isNaN(address) ? -EINVAL : new SocketAddress(AF_INET, address, port & 0xffff);
   }
 
-  #noIpv6(address: string): number {
+  /** What becomes of an IPv6 address: there is no IPv6, which is what this says, as a Linux without it does. */
+  protected noIpv6(address: string): number {
     return isIPv6(address) ? this.sockets.socket(AF_INET6, SOCK_DGRAM, 0) : -EINVAL;
   }
 
@@ -281,13 +269,13 @@ export class UdpHandle extends Handle {
   }
 
   #membership(group: string, local: string | null | undefined, join: boolean): number {
-    if (Number.isNaN(parseIpv4(group))) return isIPv6(group) ? this.#noIpv6(group) : -EINVAL;
+    if (Number.isNaN(parseIpv4(group))) return isIPv6(group) ? this.noIpv6(group) : -EINVAL;
     const bound = this.#ensureBound(UV_UDP_REUSEADDR);
     return bound < 0 ? bound : options.setMembership(this.sockets, this.fd, group, local ?? '0.0.0.0', join);
   }
 
   #sourceMembership(source: string, group: string, local: string | null | undefined, join: boolean): number {
-    if (Number.isNaN(parseIpv4(group))) return isIPv6(group) ? this.#noIpv6(group) : -EINVAL;
+    if (Number.isNaN(parseIpv4(group))) return isIPv6(group) ? this.noIpv6(group) : -EINVAL;
     const bound = this.#ensureBound(UV_UDP_REUSEADDR);
     if (bound < 0) return bound;
     return options.setSourceMembership(this.sockets, this.fd, source, group, local ?? '0.0.0.0', join);

@@ -7,21 +7,18 @@ import { validateFunction } from '../validate.ts';
 import { badType } from './errors.ts';
 import { UdpHandle } from './handle.ts';
 import type { DgramHost, LookupFunction } from './host.ts';
+import { Udp6Handle } from './udp6-handle.ts';
 
 /** A handle for a type of socket. Throws ERR_SOCKET_BAD_TYPE for one that is none, ERR_INVALID_ARG_TYPE for a lookup that is none. */
 export function newHandle(host: DgramHost, type: unknown, lookup?: LookupFunction | null): UdpHandle {
   if (lookup !== undefined) validateFunction(lookup, 'lookup');
   const resolve: LookupFunction = lookup ?? ((...args) => host.lookup(...args));
   if (type !== 'udp4' && type !== 'udp6') throw badType();
-  const handle = new UdpHandle(host.sockets);
-  if (type === 'udp4') {
-    handle.lookup = (address, callback) => resolve(address || '127.0.0.1', 4, callback);
-    return handle;
-  }
-  handle.lookup = (address, callback) => resolve(address || '::1', 6, callback);
-  handle.bind = handle.bind6;
-  handle.connect = handle.connect6;
-  handle.send = handle.send6;
+  const [handle, family, here] =
+    type === 'udp4'
+      ? ([new UdpHandle(host.sockets), 4, '127.0.0.1'] as const)
+      : ([new Udp6Handle(host.sockets), 6, '::1'] as const);
+  handle.lookup = (address, callback) => resolve(address || here, family, callback);
   return handle;
 }
 
@@ -45,8 +42,7 @@ export function createSocketHandle(
 ): UdpHandle | number {
   const handle = newHandle(host, type);
   let result = 0;
-  if (fd !== undefined && fd > 0)
-    result = kindOfDescriptor(host, fd) === 'UDP' ? handle.open(fd) : -EINVAL;
+  if (fd !== undefined && fd > 0) result = kindOfDescriptor(host, fd) === 'UDP' ? handle.open(fd) : -EINVAL;
   else if (port || address) result = handle.bind(address ?? '0.0.0.0', port, flags);
   if (result >= 0) return handle;
   handle.close();

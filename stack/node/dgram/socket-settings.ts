@@ -143,8 +143,8 @@ export function check(socket: SocketSettings, call: (handle: UdpHandle) => numbe
 /** The size of a buffer, after it was set unless `size` is 0. Throws ERR_SOCKET_BAD_BUFFER_SIZE, ERR_SOCKET_BUFFER_SIZE. */
 export function bufferSize(socket: SocketSettings, size: number, receive: boolean): number {
   if (size >>> 0 !== size) throw errors.badBufferSize();
-  const context: Record<string, unknown> = {};
+  const context: Partial<errors.SystemInfo> = {};
   const result = running(socket).bufferSize(size, receive, context);
-  if (result === undefined) throw errors.bufferSizeError(context);
+  if (result === undefined) throw errors.bufferSizeError(context as errors.SystemInfo);
   return result;
 }

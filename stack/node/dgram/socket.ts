@@ -5,15 +5,10 @@ import { nextTick } from 'node:process';
 import { errnoError, hostPortError } from '../system-error.ts';
 import { validateAbortSignal, validateNumber, validateString } from '../validate.ts';
 import * as errors from './errors.ts';
-import {
-  type UdpHandle,
-  UV_UDP_IPV6ONLY,
-  UV_UDP_REUSEADDR,
-  UV_UDP_REUSEPORT,
-} from './handle.ts';
+import { type UdpHandle, UV_UDP_IPV6ONLY, UV_UDP_REUSEADDR, UV_UDP_REUSEPORT } from './handle.ts';
 import type { DgramHost, LookupFunction } from './host.ts';
 import { kindOfDescriptor, newHandle } from './new-handle.ts';
-import { type SendArguments, type SendCallback, destinationPort, sendArguments } from './send-arguments.ts';
+import { destinationPort, type SendArguments, type SendCallback, sendArguments } from './send-arguments.ts';
 import { bufferSize, check, running, SocketSettings } from './socket-settings.ts';
 import * as states from './state.ts';
 import { kStateSymbol, type SocketState } from './state.ts';
@@ -341,7 +336,6 @@ export class DgramSocket extends SocketSettings {
     const failure = result < 0 ? sendError(result, address, port) : null;
     nextTick(() => callback(failure, Math.max(0, result - 1)));
   }
-
 }
 
 /** A connected socket says nothing of its peer. */

@@ -1,4 +1,3 @@
-import { codedError } from '../errors.ts';
 import { NOTFOUND } from './codes.ts';
 
 /** An error in the shape of Node's `dns`: `queryA ENOTFOUND name`. */
@@ -30,15 +29,4 @@ export function dnsError(code: string, syscall: string, hostname?: string): DnsE
   const error: DnsError = Object.assign(new Error(message), { errno, code, syscall });
   if (hostname) error.hostname = hostname;
   return error;
-}
-
-/** ERR_INVALID_IP_ADDRESS. */
-export function invalidServer(server: string): Error {
-  return codedError(TypeError, 'ERR_INVALID_IP_ADDRESS', `Invalid IP address: ${server}`);
-}
-
-/** ERR_DNS_SET_SERVERS_FAILED: `why` is c-ares' text. */
-export function setServersFailed(why: string, servers: readonly string[]): Error {
-  const message = `c-ares failed to set servers: "${why}" [${servers}]`;
-  return codedError(Error, 'ERR_DNS_SET_SERVERS_FAILED', message);
 }

@@ -44,7 +44,10 @@ export class DnsHost {
     if (known.length > 0) channel.later(() => done(undefined, known));
     else
       channel.query({ name, type: 'PTR' }, ({ code, records }) =>
-        done(code, records.map((record) => record.data as string)),
+        done(
+          code,
+          records.map((record) => record.data as string),
+        ),
       );
   }
 

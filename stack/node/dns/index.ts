@@ -1,11 +1,11 @@
 import * as node from 'node:dns';
+import type { SocketLayer } from '../../socket/layer.ts';
 import * as codes from './codes.ts';
 import type { DnsCounters } from './counters.ts';
 import { DnsHost } from './host.ts';
 import { KINDS } from './kinds.ts';
 import { Lookup, validateOrder } from './lookup.ts';
 import { CallbackResolver, PromiseResolver, ResolverBase, type ResolverSettings } from './resolver.ts';
-import type { SocketLayer } from '../../socket/layer.ts';
 import type { DnsOptions } from './settings.ts';
 
 export type { DnsOptions } from './settings.ts';

@@ -3,7 +3,13 @@ import { ADDRCONFIG, ALL, V4MAPPED } from 'node:dns';
 import { isIP } from 'node:net';
 import { emitWarning, nextTick } from 'node:process';
 import { codedError, invalidArgType, invalidArgValue } from '../errors.ts';
-import { validateBoolean, validateFunction, validateNumber, validatePort, validateString } from '../validate.ts';
+import {
+  validateBoolean,
+  validateFunction,
+  validateNumber,
+  validatePort,
+  validateString,
+} from '../validate.ts';
 import { searchAddresses, type Wanted } from './address-search.ts';
 import { NODATA, NOTFOUND } from './codes.ts';
 import { dnsError } from './errors.ts';
@@ -94,7 +100,10 @@ export class Lookup {
   }
 
   /** `dns.promises.lookupService(address, port)`. */
-  async lookupServicePromise(address: unknown, port: unknown): Promise<{ hostname: string; service: string }> {
+  async lookupServicePromise(
+    address: unknown,
+    port: unknown,
+  ): Promise<{ hostname: string; service: string }> {
     return await new Promise((resolve, reject) => {
       this.lookupService(address, port, (error: Error | null, hostname: string, service: string) => {
         if (error === null) resolve({ hostname, service });
@@ -104,7 +113,8 @@ export class Lookup {
   }
 
   #find(hostname: unknown, request: Request, found: Found): void {
-    if (hostname !== undefined && hostname !== null && hostname !== false) validateString(hostname, 'hostname');
+    if (hostname !== undefined && hostname !== null && hostname !== false)
+      validateString(hostname, 'hostname');
     if (!hostname) {
       this.#warn(hostname);
       nextTick(found, null, []);
@@ -125,8 +135,7 @@ export class Lookup {
 
   #request(given: unknown): Request {
     const options = (typeof given === 'number' ? { family: given } : (given ?? {})) as LookupOptions;
-    if (typeof options !== 'object')
-      throw invalidArgType('options', 'one of type integer or object', given);
+    if (typeof options !== 'object') throw invalidArgType('options', 'one of type integer or object', given);
     const { hints = 0, all = false, verbatim } = options;
     if (options.hints !== undefined) validateNumber(hints, 'options.hints');
     if ((hints & ~(ADDRCONFIG | ALL | V4MAPPED)) !== 0) throw invalidArgValue('hints', hints);
@@ -153,7 +162,7 @@ export class Lookup {
     if (this.#warned) return;
     this.#warned = true;
     emitWarning(
-      `The provided hostname "${hostname}" is not a valid hostname, and is supported in the dns module solely for compatibility.`,
+      `The provided hostname "${String(hostname)}" is not a valid hostname, and is supported in the dns module solely for compatibility.`,
       'DeprecationWarning',
       'DEP0118',
     );

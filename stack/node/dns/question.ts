@@ -30,12 +30,15 @@ const CASE_BIT = 0x20;
 /** A name as it goes on the wire: in ASCII (RFC 5891), without the dot at its end; undefined: it can't be a name. */
 export function wireName(name: string): string | undefined {
   const bare = name.replace(/\.$/, '');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is not ASCII
-  const ascii = /^[\x00-\x7f]*$/.test(bare) ? bare : domainToASCII(bare);
+  const ascii = isAscii(bare) ? bare : domainToASCII(bare);
   if (ascii === '') return bare === '' ? '' : undefined;
   const labels = ascii.split('.');
   const fits = labels.every((label) => label.length > 0 && label.length <= LABEL_MOST);
   return fits && ascii.length <= NAME_MOST ? ascii : undefined;
+}
+
+function isAscii(text: string): boolean {
+  return Buffer.byteLength(text) === text.length;
 }
 
 /** Under which an answer is kept: names differ in more than case. */

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
+import { parseIpv4 } from '../../wire/address.ts';
 import { invalidArgType, invalidArgValue } from '../errors.ts';
 import { validateFunction, validateInt32, validateString } from '../validate.ts';
-import { parseIpv4 } from '../../wire/address.ts';
 import type { Channel } from './channel.ts';
 import { dnsError } from './errors.ts';
 import type { DnsHost } from './host.ts';

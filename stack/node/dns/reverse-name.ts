@@ -6,7 +6,7 @@ export function reverseName(address: string): string | undefined {
     case 4:
       return `${address.split('.').reverse().join('.')}.in-addr.arpa`;
     case 6:
-      return `${[...nibbles(address)].reverse().join('.')}.ip6.arpa`;
+      return `${nibbles(address).split('').reverse().join('.')}.ip6.arpa`;
     default:
       return undefined;
   }

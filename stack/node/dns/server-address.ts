@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { invalidServer } from './errors.ts';
+import { invalidIpAddress } from '../errors.ts';
 
 const DNS_PORT = 53;
 
@@ -21,7 +21,7 @@ export function parseServer(text: string): ServerAddress {
   const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
   const address = bracketed ?? plain ?? '';
   const family = isIP(address);
-  if (family === 0) throw invalidServer(text);
+  if (family === 0) throw invalidIpAddress(text);
   return { address, family, port: Number(digits) || DNS_PORT };
 }
 

@@ -85,7 +85,8 @@ function parseOptions(words: readonly string[]): Partial<DnsSettings> {
     if (name === 'rotate') out = { ...out, rotate: true };
     else if (Number.isNaN(number)) continue;
     else if (name === 'ndots') out = { ...out, ndots: Math.min(number, NDOTS_MOST) };
-    else if (name === 'timeout') out = { ...out, timeoutMs: Math.min(Math.max(number, 1), TIMEOUT_MOST) * 1000 };
+    else if (name === 'timeout')
+      out = { ...out, timeoutMs: Math.min(Math.max(number, 1), TIMEOUT_MOST) * 1000 };
     else if (name === 'attempts') out = { ...out, attempts: Math.min(Math.max(number, 1), ATTEMPTS_MOST) };
   }
   return out;
