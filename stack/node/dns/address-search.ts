@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { Answer } from './answer.ts';
 import type { Channel } from './channel.ts';
-import { CANCELLED, DESTRUCTION, NODATA, NOTFOUND } from './codes.ts';
+import { BADNAME, CANCELLED, DESTRUCTION, NODATA, NOTFOUND } from './codes.ts';
 import type { DnsHost } from './host.ts';
 import type { HostAddress } from './hosts.ts';
 
@@ -100,7 +100,7 @@ class Search {
         this.#done('EAI_AGAIN', []);
         return;
       }
-      if (code !== NOTFOUND && code !== NODATA) this.#unsure = true;
+      if (code !== NOTFOUND && code !== NODATA && code !== BADNAME) this.#unsure = true;
     }
     this.#index++;
     if (this.#index < this.#candidates.length) this.start();

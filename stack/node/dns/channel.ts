@@ -135,15 +135,15 @@ export class Channel {
   }
 
   #read(key: string, entry: UnderWay, reading: ReturnType<typeof readAnswer>): void {
-    entry.ttl = Math.min(entry.ttl, reading.ttl);
     if (!('goesOnWith' in reading)) {
-      const { ttl } = entry;
-      const records = reading.records.map((record) => ({ ...record, ttl: Math.min(record.ttl, ttl) }));
-      this.#end(key, entry, { ...reading, records, ttl });
+      const { ttl: most } = entry;
+      const records = reading.records.map((record) => ({ ...record, ttl: Math.min(record.ttl, most) }));
+      this.#end(key, entry, { ...reading, records, ttl: Math.min(reading.ttl, most) });
     } else if (++entry.aliases > ALIASES_MOST) {
       this.#end(key, entry, failure(BADRESP));
     } else {
       entry.name = reading.goesOnWith;
+      entry.ttl = Math.min(entry.ttl, reading.ttl);
       this.#ask(key, entry);
     }
   }
