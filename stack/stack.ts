@@ -20,6 +20,8 @@ import { IpLayer } from './ip/ip-layer.ts';
 import { Ping, type PingOptions } from './ip/ping.ts';
 import { Routes } from './ip/routes.ts';
 import { Arp } from './neighbour/arp.ts';
+import { type LookupFunction, lookupLocal } from './node/lookup.ts';
+import { createNet, type Net } from './node/net/net.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -88,6 +90,9 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly tcp: Tcp;
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
+  /** Finds the addresses of a name, called like `dns.lookup`; it knows addresses and `localhost`, until another takes its place. */
+  lookup: LookupFunction = lookupLocal;
+  #net: Net | undefined;
   readonly #pings = new Set<Ping>();
   #closed = false;
 
@@ -245,6 +250,12 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
    */
   forward(handler: FlowHandler | null): void {
     this.sockets.forwarder.setHandler(handler);
+  }
+
+  /** Node's `net` module over this stack. */
+  get net(): Net {
+    this.#net ??= createNet(this);
+    return this.#net;
   }
 
   counters(): StackCounters {

@@ -175,6 +175,7 @@ t.test('the real clock gives the event loop a turn when work never ends', async 
 t.test('the real clock holds no timeout of the host once no timer is armed', (t) => {
   const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const clock = new RealClock();
+  clock.keepAlive(true);
   const before = timeouts();
   const [a, b] = [new Timer(clock, () => {}), new Timer(clock, () => {})];
   a.start(60_000);
@@ -187,6 +188,30 @@ t.test('the real clock holds no timeout of the host once no timer is armed', (t)
   b.start(60_000);
   t.equal(timeouts(), before + 1, 'and it comes back');
   b.stop();
+  t.end();
+});
+
+t.test('what keeps the process alive is who waits, not a timer', (t) => {
+  const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const clock = new RealClock();
+  const before = timeouts();
+  const timer = new Timer(clock, () => {});
+  timer.start(60_000);
+  t.equal(timeouts(), before, 'an armed timer does not');
+  clock.hold();
+  clock.hold();
+  t.equal(timeouts(), before + 1);
+  clock.letGo();
+  t.equal(timeouts(), before + 1, 'as long as one waits');
+  clock.letGo();
+  t.equal(timeouts(), before);
+  clock.hold();
+  t.equal(timeouts(), before + 1, 'and again');
+  clock.letGo();
+  clock.keepAlive(true);
+  t.equal(timeouts(), before + 1, 'armed timers do, too, when told to');
+  timer.stop();
+  t.equal(timeouts(), before);
   t.end();
 });
 
