@@ -133,6 +133,7 @@ t.test('deferred work runs once, in order, and flushes run last', (t) => {
 
 t.test('the real clock fires timers and runs deferred work at the end of the tick', async (t) => {
   const clock = new RealClock();
+  clock.keepAlive(true);
   const log: string[] = [];
   const work = new Work(() => log.push('work'));
   await new Promise<void>((resolve) => {
@@ -235,6 +236,7 @@ t.test('a moment too far for the wheel is its last one, and NaN is none', (t) =>
 
 t.test('behind a pause of the process, what arrived meanwhile is heard before timers expire', async (t) => {
   const clock = new RealClock();
+  clock.keepAlive(true);
   const log: string[] = [];
   const socket = createSocket('udp4', () => log.push('arrival'));
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
