@@ -20,8 +20,10 @@ import { IpLayer } from './ip/ip-layer.ts';
 import { Ping, type PingOptions } from './ip/ping.ts';
 import { Routes } from './ip/routes.ts';
 import { Arp } from './neighbour/arp.ts';
-import { createDgram, type Dgram } from './node/dgram/index.ts';
-import { createDns, type Dns, type DnsOptions } from './node/dns/index.ts';
+import type { Dgram } from './node/dgram/index.ts';
+import type { Dns } from './node/dns/index.ts';
+import { NodeModules } from './node/modules.ts';
+import type { Net } from './node/net/net.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -88,18 +90,14 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly sockets: SocketLayer;
   readonly udp: Udp;
   readonly tcp: Tcp;
-  /** Node's `dgram`, over this stack. */
-  readonly dgram: Dgram;
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
-  readonly #dnsOptions: DnsOptions;
-  #dns: Dns | undefined;
+  readonly #node: NodeModules;
   #closed = false;
 
   constructor(options: StackOptions = {}) {
     validateStackOptions(options);
-    this.#dnsOptions = options.dns ?? {};
     this.machine = options.machine ?? new Machine(machineOptions(options));
     this.ns = new Netns(this.machine, options.name ?? '');
     const { fault } = this.machine;
@@ -121,10 +119,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.tcp = addTcp(this.sockets);
     new RawSockets(this.sockets).register();
     new PacketSockets(this.sockets).register();
-    this.dgram = createDgram({
-      sockets: this.sockets,
-      lookup: (...args) => this.dns.lookup(...args),
-    });
+    this.#node = new NodeModules(this.sockets, options.dns);
     this.addresses.start();
     this.fib.start();
     this.ip.start();
@@ -135,12 +130,6 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
       this.close();
       throw error;
     }
-  }
-
-  /** Node's `dns`, over this stack. Throws ERR_INVALID_IP_ADDRESS when a server that it was given is none. */
-  get dns(): Dns {
-    this.#dns ??= createDns(this.sockets, this.#dnsOptions);
-    return this.#dns;
   }
 
   /**
@@ -264,6 +253,21 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.sockets.forwarder.setHandler(handler);
   }
 
+  /** Node's `net` module over this stack. */
+  get net(): Net {
+    return this.#node.net;
+  }
+
+  /** Node's `dgram` module over this stack. */
+  get dgram(): Dgram {
+    return this.#node.dgram;
+  }
+
+  /** Node's `dns` module over this stack. Throws ERR_INVALID_IP_ADDRESS when a server that it was given is none. */
+  get dns(): Dns {
+    return this.#node.dns;
+  }
+
   counters(): StackCounters {
     const mib = this.mib.toJSON();
     mib.IpForwarding = this.settings.ipForward.value === 1 ? FORWARDING : NOT_FORWARDING;
@@ -276,7 +280,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     for (const ping of this.#pings) ping.stop();
-    this.#dns?.close();
+    this.#node.close();
     this.sockets.closeAll();
     this.tcp.close();
     for (const dev of [...this.ns.devices].reverse()) unregisterDevice(dev);

@@ -105,3 +105,8 @@ export function invalidAddressFamily(family: unknown, host: string | undefined, 
 export function socketClosed(): CodedError {
   return codedError(Error, 'ERR_SOCKET_CLOSED', 'Socket is closed');
 }
+
+/** ERR_SOCKET_CONNECTION_TIMEOUT: no address answered in its time. */
+export function connectionTimeout(): CodedError {
+  return codedError(Error, 'ERR_SOCKET_CONNECTION_TIMEOUT', 'Socket connection timeout');
+}
