@@ -82,7 +82,7 @@ export class ReceiveRing {
   drain(queue: TapQueue, port: LinkPort, budget: number): number {
     const epoch = this.#epoch;
     for (let taken = 0; taken < budget && this.posted > 0; ) {
-      const count = queue.receive(this.posted);
+      const count = queue.receive(Math.min(this.posted, budget - taken));
       const status = this.words[RING_STATUS]!;
       this.received += count;
       for (let i = 0; i < count; i++) {

@@ -11,6 +11,7 @@ import { NETIF_F_SG } from '../netdevice/features.ts';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../netdevice/flags.ts';
 import type { Link, LinkPort } from '../netdevice/link.ts';
 import { BusyPoll } from './busy-poll.ts';
+import { ReceivePace } from './receive-pace.ts';
 import {
   configure,
   negotiateHeader,
@@ -64,6 +65,7 @@ export abstract class TunTapLink implements Link {
 
   protected readonly machine: Machine;
   readonly #busy: BusyPoll;
+  readonly #pace = new ReceivePace();
   #port!: LinkPort;
   #opened = false;
   #closed = false;
@@ -241,8 +243,11 @@ export abstract class TunTapLink implements Link {
     if (!this.#opened || this.#receiving || this.lost) return;
     this.#receiving = true;
     try {
-      const errno = this.#drain();
-      this.#port.looked?.(errno === EAGAIN ? Number.POSITIVE_INFINITY : BUDGET);
+      const before = this.rx.received;
+      const errno = this.#pace.single ? this.rx.drain(this.queue, this.#port, 1) : this.#drain();
+      const frames = this.rx.received - before;
+      this.#pace.turn(frames);
+      this.#port.looked?.(errno === EAGAIN ? Number.POSITIVE_INFINITY : frames);
       if (errno !== 0 && errno !== EAGAIN) this.#lose();
     } finally {
       this.#receiving = false;

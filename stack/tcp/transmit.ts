@@ -55,6 +55,8 @@ const U16 = 0xffff;
 /** "ECN capable" in the TOS byte. */
 const ECT0 = 2;
 
+/** A segment of so few bytes is copied behind its header: to gather it costs the system call more. */
+const COPIED_WHOLE = 256;
 /** Bytes that are rather copied behind a header than sent in a packet of their own. */
 const COPIED_MOST = SMALL_SLOT - HEADROOM - TCP_HLEN_MAX;
 
@@ -258,6 +260,10 @@ function sendPieces(
  */
 function copiedPart(conn: Connection, seq: number, mss: number, left: number): number {
   conn.sendBuffer.locate(seq, stretch);
+  if (left <= COPIED_WHOLE) {
+    stretch.length = 0;
+    return left;
+  }
   const { length } = stretch;
   const least = Math.min(mss, left);
   if (length >= left || length >= Math.max(least, COPIED_MOST)) return 0;

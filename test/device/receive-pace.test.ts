@@ -1,0 +1,29 @@
+import t from 'tap';
+import { ReceivePace } from '../../device/link/receive-pace.ts';
+
+t.test('after eight turns with one frame each, eight of nine turns read one', (t) => {
+  const pace = new ReceivePace();
+  for (let i = 0; i < 8; i++) {
+    t.notOk(pace.single);
+    pace.turn(1);
+  }
+  const turns: boolean[] = [];
+  for (let i = 0; i < 18; i++) {
+    turns.push(pace.single);
+    pace.turn(1);
+  }
+  const cycle = [...new Array<boolean>(8).fill(true), false];
+  t.strictSame(turns, [...cycle, ...cycle]);
+  t.end();
+});
+
+t.test('a turn that brings more, or none, begins anew', (t) => {
+  const pace = new ReceivePace();
+  for (const frames of [2, 0]) {
+    for (let i = 0; i < 7; i++) pace.turn(1);
+    pace.turn(frames);
+    pace.turn(1);
+    t.notOk(pace.single);
+  }
+  t.end();
+});
