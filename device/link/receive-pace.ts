@@ -16,8 +16,9 @@ export class ReceivePace {
     return this.#alone >= SETTLED;
   }
 
-  /** A turn has read so many frames. */
+  /** A turn has read so many frames; one that finds none says nothing. */
   turn(frames: number): void {
+    if (frames === 0) return;
     if (this.#alone >= SETTLED)
       this.#alone = this.#alone < SETTLED + RELIED - 1 ? this.#alone + 1 : SETTLED - 1;
     else this.#alone = frames === 1 ? this.#alone + 1 : 0;

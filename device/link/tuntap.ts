@@ -10,6 +10,7 @@ import { POLL_READABLE, POLL_WRITABLE, type TapDriver, type TapQueue, tapDriver 
 import { NETIF_F_SG } from '../netdevice/features.ts';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../netdevice/flags.ts';
 import type { Link, LinkPort } from '../netdevice/link.ts';
+import { AdaptivePoll } from './adaptive-poll.ts';
 import { BusyPoll } from './busy-poll.ts';
 import { ReceivePace } from './receive-pace.ts';
 import {
@@ -65,6 +66,7 @@ export abstract class TunTapLink implements Link {
 
   protected readonly machine: Machine;
   readonly #busy: BusyPoll;
+  readonly #adaptive: AdaptivePoll | null;
   readonly #pace = new ReceivePace();
   #port!: LinkPort;
   #opened = false;
@@ -103,7 +105,10 @@ export abstract class TunTapLink implements Link {
     this.maxMtu = MAX_MTU - linkHeader;
     this.carrier = options.carrier ?? true;
     this.rx = new ReceiveRing(machine.pool);
-    this.#busy = new BusyPoll(machine.clock, options.busyPoll ?? 0, () => this.poll() > 0);
+    const look = (): boolean => this.poll() > 0;
+    this.#busy = new BusyPoll(machine.clock, options.busyPoll ?? 0, look);
+    const adapts = options.busyPoll === undefined && !machine.clock.standsStill;
+    this.#adaptive = adapts ? new AdaptivePoll(machine.clock, look) : null;
     const onReady = (events: number, status: number): void => this.#ready(events, status);
     this.queue = openQueue(driver, options, mode, machine.pool.u8, this.rx.words, this.tx.words, onReady);
     try {
@@ -229,6 +234,7 @@ export abstract class TunTapLink implements Link {
   }
 
   #ready(events: number, status: number): void {
+    const began = this.#adaptive === null ? 0 : this.machine.clock.now();
     if (status < 0) this.#lose();
     if ((events & POLL_WRITABLE) !== 0) this.#unblock();
     if ((events & POLL_READABLE) !== 0) {
@@ -237,6 +243,7 @@ export abstract class TunTapLink implements Link {
     }
     if (this.#looks) this.#endLook((events & POLL_READABLE) === 0);
     this.machine.clock.settle();
+    if ((events & POLL_READABLE) !== 0) this.#adaptive?.turn(began);
   }
 
   #receive(): void {

@@ -20,9 +20,9 @@ import { serveOnread, serveStreams } from './streams.ts';
 const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
 const machine = new Machine();
 const stack = createStack({ machine });
-const busyPoll = options.has('busy') ? Number.POSITIVE_INFINITY : 0;
+const busy = options.has('busy') ? { busyPoll: Number.POSITIVE_INFINITY } : {};
 const tap = options.get('tap') ?? 'tap0';
-const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), busyPoll });
+const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), ...busy });
 stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
 const [secondTap, secondAddress = ''] = options.get('second')?.split(',') ?? [];
 if (secondTap !== undefined) {
