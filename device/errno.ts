@@ -60,6 +60,7 @@ const ERRNO = {
   EHOSTUNREACH: 113,
   EALREADY: 114,
   EINPROGRESS: 115,
+  ECANCELED: 125,
 } as const;
 
 export type ErrnoName = keyof typeof ERRNO;
@@ -116,6 +117,7 @@ export const {
   EHOSTUNREACH,
   EALREADY,
   EINPROGRESS,
+  ECANCELED,
   EPROTO,
   EBADFD,
 } = ERRNO;

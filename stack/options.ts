@@ -9,6 +9,7 @@ import type { Entropy } from '../device/random.ts';
 import type { AddressConfig } from './ip/addresses.ts';
 import type { RouteAttributes } from './ip/fib-entry.ts';
 import type { ArpOptions } from './neighbour/arp.ts';
+import type { DnsOptions } from './node/dns/index.ts';
 import {
   type Ipv4,
   type Ipv4Prefix,
@@ -38,6 +39,8 @@ export interface StackOptions {
   name?: string;
   /** Which preset announces, and whether address conflicts are looked for. */
   arp?: ArpOptions;
+  /** How names are found: servers, hosts, search list. */
+  dns?: DnsOptions;
   /** Settings by their Linux names: `{ 'net.ipv4.ip_forward': 1 }`. */
   sysctl?: Readonly<Record<string, string | number>>;
 }

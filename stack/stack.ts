@@ -20,6 +20,10 @@ import { IpLayer } from './ip/ip-layer.ts';
 import { Ping, type PingOptions } from './ip/ping.ts';
 import { Routes } from './ip/routes.ts';
 import { Arp } from './neighbour/arp.ts';
+import type { Dgram } from './node/dgram/index.ts';
+import type { Dns } from './node/dns/index.ts';
+import { NodeModules } from './node/modules.ts';
+import type { Net } from './node/net/net.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -89,6 +93,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
+  readonly #node: NodeModules;
   #closed = false;
 
   constructor(options: StackOptions = {}) {
@@ -114,6 +119,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.tcp = addTcp(this.sockets);
     new RawSockets(this.sockets).register();
     new PacketSockets(this.sockets).register();
+    this.#node = new NodeModules(this.sockets, options.dns);
     this.addresses.start();
     this.fib.start();
     this.ip.start();
@@ -247,6 +253,21 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.sockets.forwarder.setHandler(handler);
   }
 
+  /** Node's `net` module over this stack. */
+  get net(): Net {
+    return this.#node.net;
+  }
+
+  /** Node's `dgram` module over this stack. */
+  get dgram(): Dgram {
+    return this.#node.dgram;
+  }
+
+  /** Node's `dns` module over this stack. Throws ERR_INVALID_IP_ADDRESS when a server that it was given is none. */
+  get dns(): Dns {
+    return this.#node.dns;
+  }
+
   counters(): StackCounters {
     const mib = this.mib.toJSON();
     mib.IpForwarding = this.settings.ipForward.value === 1 ? FORWARDING : NOT_FORWARDING;
@@ -259,6 +280,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     if (this.#closed) return;
     this.#closed = true;
     for (const ping of this.#pings) ping.stop();
+    this.#node.close();
     this.sockets.closeAll();
     this.tcp.close();
     for (const dev of [...this.ns.devices].reverse()) unregisterDevice(dev);

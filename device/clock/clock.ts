@@ -32,6 +32,25 @@ export abstract class Clock {
   /** Calls `callback` once when the event loop comes round again: for what goes on and on, but leaves others their turn. */
   abstract nextTurn(callback: () => void): void;
 
+  /** How often {@link hold} was called and not yet {@link letGo}. */
+  held = 0;
+
+  /**
+   * Something waits that a program would be ended too soon without: the process stays alive until {@link letGo}. Timers alone keep
+   * none, as a kernel's don't.
+   */
+  hold(): void {
+    if (this.held++ === 0) this.heldChanged();
+  }
+
+  /** Ends one {@link hold}. */
+  letGo(): void {
+    if (--this.held === 0) this.heldChanged();
+  }
+
+  /** Somebody began to wait, or nobody does any more. */
+  protected heldChanged(): void {}
+
   /** Number of armed timers. */
   pendingTimers(): number {
     return this.wheel.pending;

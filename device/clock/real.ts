@@ -33,7 +33,9 @@ export class RealClock extends Clock {
   #armedFor = Number.POSITIVE_INFINITY;
   #tickScheduled = false;
   #settling = false;
-  #referenced = true;
+  #referenced = false;
+  /** What keeps the process alive while somebody waits. */
+  #anchor: NodeJS.Timeout | undefined;
 
   constructor() {
     super();
@@ -97,11 +99,20 @@ export class RealClock extends Clock {
     if (this.now() * 1000 >= this.#armedFor) this.#fire();
   }
 
-  /** Whether armed timers keep the process alive; they do unless told otherwise. */
+  /** Whether armed timers keep the process alive, too; they don't unless told to. */
   keepAlive(on: boolean): void {
     this.#referenced = on;
     if (on) this.#timeout?.ref();
     else this.#timeout?.unref();
+  }
+
+  protected override heldChanged(): void {
+    if (this.held === 0) {
+      this.#anchor?.unref();
+      return;
+    }
+    this.#anchor ??= setInterval(() => {}, LONGEST_TIMEOUT);
+    this.#anchor.ref();
   }
 
   #fire(): void {

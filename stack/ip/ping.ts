@@ -167,6 +167,7 @@ export class Ping implements PingUser, AsyncIterable<PingReply> {
   start(): void {
     this.identifier = this.#registry.add(this);
     if (this.identifier < 0) throw new NetError(this.identifier, 'ping', 'no identifier is free');
+    this.#context.machine.clock.hold();
     this.#sendTimer.start(0);
   }
 
@@ -177,6 +178,7 @@ export class Ping implements PingUser, AsyncIterable<PingReply> {
     this.#sendTimer.stop();
     this.#timeoutTimer.stop();
     this.#waiting.clear();
+    if (this.identifier >= 0) this.#context.machine.clock.letGo();
     this.#registry.remove(this.identifier);
     const listeners = this.#endListeners;
     this.#endListeners = [];

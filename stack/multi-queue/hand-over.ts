@@ -1,7 +1,7 @@
 import { DROP_POOL_EXHAUSTED } from '../../device/drop.ts';
 import { ETH_P_IP } from '../../device/frame/ethernet.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import type { Packet } from '../../device/memory/packet.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
 import type { IpContext } from '../ip/context.ts';
 import { IP_TOTAL_LENGTH } from '../wire/ipv4.ts';

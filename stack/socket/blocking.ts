@@ -81,6 +81,7 @@ export class BlockedCall {
     this.#done = done;
     this.#timer = new Timer(layer.context.machine.clock, () => this.end(this.#late()));
     calls.add(this);
+    layer.context.machine.clock.hold();
   }
 
   get waiting(): boolean {
@@ -105,6 +106,7 @@ export class BlockedCall {
   /** Ends it with `result`; a second time has no effect. */
   end(result: number): void {
     if (!this.#calls.delete(this)) return;
+    this.#layer.context.machine.clock.letGo();
     this.#timer.stop();
     for (const waiter of this.#waiters) waiter.queue?.remove(waiter);
     this.#done(result);

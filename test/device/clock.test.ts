@@ -133,6 +133,7 @@ t.test('deferred work runs once, in order, and flushes run last', (t) => {
 
 t.test('the real clock fires timers and runs deferred work at the end of the tick', async (t) => {
   const clock = new RealClock();
+  clock.keepAlive(true);
   const log: string[] = [];
   const work = new Work(() => log.push('work'));
   await new Promise<void>((resolve) => {
@@ -175,6 +176,7 @@ t.test('the real clock gives the event loop a turn when work never ends', async 
 t.test('the real clock holds no timeout of the host once no timer is armed', (t) => {
   const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
   const clock = new RealClock();
+  clock.keepAlive(true);
   const before = timeouts();
   const [a, b] = [new Timer(clock, () => {}), new Timer(clock, () => {})];
   a.start(60_000);
@@ -187,6 +189,30 @@ t.test('the real clock holds no timeout of the host once no timer is armed', (t)
   b.start(60_000);
   t.equal(timeouts(), before + 1, 'and it comes back');
   b.stop();
+  t.end();
+});
+
+t.test('what keeps the process alive is who waits, not a timer', (t) => {
+  const timeouts = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+  const clock = new RealClock();
+  const before = timeouts();
+  const timer = new Timer(clock, () => {});
+  timer.start(60_000);
+  t.equal(timeouts(), before, 'an armed timer does not');
+  clock.hold();
+  clock.hold();
+  t.equal(timeouts(), before + 1);
+  clock.letGo();
+  t.equal(timeouts(), before + 1, 'as long as one waits');
+  clock.letGo();
+  t.equal(timeouts(), before);
+  clock.hold();
+  t.equal(timeouts(), before + 1, 'and again');
+  clock.letGo();
+  clock.keepAlive(true);
+  t.equal(timeouts(), before + 1, 'armed timers do, too, when told to');
+  timer.stop();
+  t.equal(timeouts(), before);
   t.end();
 });
 
@@ -210,6 +236,7 @@ t.test('a moment too far for the wheel is its last one, and NaN is none', (t) =>
 
 t.test('behind a pause of the process, what arrived meanwhile is heard before timers expire', async (t) => {
   const clock = new RealClock();
+  clock.keepAlive(true);
   const log: string[] = [];
   const socket = createSocket('udp4', () => log.push('arrival'));
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));

@@ -2,6 +2,8 @@
 //
 //   plain   frames of 1514 bytes without virtio header
 //   zerocopy  bulk services without a copy
+//   stream  bulk services over `stack.net`, piped
+//   onread  receiving over `stack.net` into one buffer
 //   busy    polls the TAP without ever sleeping
 //   second=NAME,A.B.C.D/N  has a second TAP, and forwards between the two
 //
@@ -13,6 +15,7 @@ import { Counter, Flood } from './datagrams.ts';
 import { CHARGEN, COUNT, DISCARD, ECHO, FLOOD, HTTP } from './ports.ts';
 import { answerQuestions } from './questions.ts';
 import { Chargen, Discard, Echo, HeldDiscard, Http, LentChargen, listen } from './services.ts';
+import { serveOnread, serveStreams } from './streams.ts';
 
 const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
 const machine = new Machine();
@@ -28,9 +31,15 @@ if (secondTap !== undefined) {
   stack.setSysctl('net.ipv4.ip_forward', 1);
 }
 const { sockets } = stack;
-const [Sink, Source] = options.has('zerocopy') ? [HeldDiscard, LentChargen] : [Discard, Chargen];
-listen(sockets, DISCARD, (fd) => void new Sink(sockets, fd));
-listen(sockets, CHARGEN, (fd) => void new Source(sockets, fd));
+if (options.has('stream')) {
+  serveStreams(stack);
+} else if (options.has('onread')) {
+  serveOnread(stack);
+} else {
+  const [Sink, Source] = options.has('zerocopy') ? [HeldDiscard, LentChargen] : [Discard, Chargen];
+  listen(sockets, DISCARD, (fd) => void new Sink(sockets, fd));
+  listen(sockets, CHARGEN, (fd) => void new Source(sockets, fd));
+}
 listen(sockets, ECHO, (fd) => void new Echo(sockets, fd));
 listen(sockets, HTTP, (fd) => void new Http(sockets, fd));
 
