@@ -48,6 +48,11 @@ export class ArpRelay {
     else this.#dev.receive(packet);
   }
 
+  /** The owner has dealt with one of ours. */
+  settle(): void {
+    if (this.outstanding > 0) this.outstanding--;
+  }
+
   #relay(packet: Packet, dev: NetDevice): boolean {
     if (dev !== this.#dev) return false;
     if (this.outstanding >= MOST_OUTSTANDING) {

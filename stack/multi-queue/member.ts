@@ -107,7 +107,7 @@ export class GroupMember implements Ring {
         break;
       case 'taken':
         if (message.what === 'stray') this.handOver.settle();
-        else this.arpRelay.outstanding--;
+        else this.arpRelay.settle();
         break;
     }
     this.#context.machine.clock.settle();

@@ -45,6 +45,9 @@ export interface ConnectionOwner extends PacketOwner {
   lentBack(first: number, count: number): void;
 }
 
+/** What a connection knows to which no SACK ever came: pairs of start and end that cover nothing. */
+export const NO_SACKS: Int32Array = new Int32Array(8);
+
 /**
  * One connection (Linux: `struct tcp_sock`): its control block, its queues, its timers. What is done to it stands in the files
  * beside this one, a concern each; the state that they share is all here.
@@ -94,7 +97,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
   /** Buffers that callers have lent it (MSG_ZEROCOPY), null: nobody ever did. */
   lent: LentBuffers | null = null;
   /** Pairs of start and end: the blocks that the last SACKs told of. To forget them costs time only. */
-  readonly knownSacks: Int32Array = new Int32Array(8);
+  knownSacks: Int32Array = NO_SACKS;
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();

@@ -8,15 +8,18 @@ export const INSERTED = 0;
 export const DUPLICATE = 1;
 
 const FIRST = 8;
+/** What a queue has that never held anything: most connections' do not. */
+const NO_NUMBERS = new Int32Array(0);
+const NO_FLAGS = new Uint8Array(0);
 
 /**
  * Received packets with a hole before them, in sequence order (Linux: `out_of_order_queue`). The place of a packet is found
  * by halving, so that a peer who sends the worst order there is gains nothing by it.
  */
 export class OutOfOrderQueue {
-  #seq = new Int32Array(FIRST);
-  #end = new Int32Array(FIRST);
-  #fin = new Uint8Array(FIRST);
+  #seq: Int32Array = NO_NUMBERS;
+  #end: Int32Array = NO_NUMBERS;
+  #fin: Uint8Array = NO_FLAGS;
   readonly #packets: Packet[] = [];
   /** What the packets count against the receive buffer. */
   memory = 0;
@@ -164,7 +167,7 @@ export class OutOfOrderQueue {
   }
 
   #grow(): void {
-    const size = this.#seq.length * 2;
+    const size = Math.max(FIRST, this.#seq.length * 2);
     const seq = new Int32Array(size);
     const end = new Int32Array(size);
     const fin = new Uint8Array(size);

@@ -1,13 +1,16 @@
 import { TCP_NUM_SACKS } from '../wire/tcp-options.ts';
 import { after, before } from './sequence.ts';
 
+/** Those of a connection that never had any. */
+const NO_BLOCKS = new Int32Array(TCP_NUM_SACKS * 2);
+
 /**
  * The blocks of out-of-order data that this end reports, newest first (RFC 2018, section 4), and the duplicate that it
  * reports once (RFC 2883). Linux: `selective_acks`, `duplicate_sack`.
  */
 export class ReceiverSack {
   /** Pairs of start and end. */
-  readonly blocks: Int32Array = new Int32Array(TCP_NUM_SACKS * 2);
+  blocks: Int32Array = NO_BLOCKS;
   count = 0;
   /** Whether a duplicate is to be reported, and which. */
   hasDuplicate = false;
@@ -37,6 +40,7 @@ export class ReceiverSack {
       this.#coalesce();
       return;
     }
+    if (this.blocks === NO_BLOCKS) this.blocks = new Int32Array(TCP_NUM_SACKS * 2);
     if (this.count === TCP_NUM_SACKS) this.count--;
     this.blocks.copyWithin(2, 0, this.count * 2);
     this.blocks[0] = start;
@@ -58,6 +62,14 @@ export class ReceiverSack {
         this.count--;
       }
     }
+  }
+
+  /** Takes pairs of start and end, newest first, from a snapshot. */
+  restore(pairs: readonly number[]): void {
+    this.count = Math.min(pairs.length >> 1, TCP_NUM_SACKS);
+    if (this.count === 0) return;
+    this.blocks = new Int32Array(TCP_NUM_SACKS * 2);
+    this.blocks.set(pairs.slice(0, this.count * 2));
   }
 
   /** Forgets what was to be reported (Linux: `tcp_sack_reset`). */

@@ -1,7 +1,7 @@
 import { MIB } from '../counters.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { FLAG_DATA_SACKED, FLAG_DSACK_TLP, FLAG_DSACKING_ACK, FLAG_ORIG_SACK_ACKED } from './ack-flags.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, NO_SACKS } from './connection.ts';
 import { RateSample, rateDelivered } from './delivery-rate.ts';
 import { segmentBytes, splitSegment } from './fragment.ts';
 import { rackAdvance } from './rack.ts';
@@ -117,6 +117,7 @@ function skipTo(from: Segment | null, seq: number): Segment | null {
 
 /** Keeps the blocks, which are in order, at the end of those that are known; what is before them counts as none. */
 function remember(conn: Connection): void {
+  if (conn.knownSacks === NO_SACKS) conn.knownSacks = new Int32Array(NO_SACKS.length);
   const known = conn.knownSacks;
   const first = MOST_BLOCKS - count;
   known.fill(0, 0, first * 2);
