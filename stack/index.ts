@@ -18,6 +18,8 @@ export * from './ip/fib-entry.ts';
 export { type InetAddress, InetDevice, inetDevice } from './ip/inet-device.ts';
 export { Ping, type PingOptions, type PingReply, type PingSummary } from './ip/ping.ts';
 export * from './neighbour/netevent.ts';
+export type { Dgram } from './node/dgram/index.ts';
+export type { Dns, DnsOptions } from './node/dns/index.ts';
 export type { AddressOptions, DeviceOptions, RouteOptions, StackOptions } from './options.ts';
 export { createStack, Stack } from './stack.ts';
 export { SysctlTable } from './sysctl/table.ts';

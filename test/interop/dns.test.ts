@@ -59,30 +59,37 @@ const QUESTIONS: readonly (readonly [string, unknown])[] = [
 ];
 const BIG = 'resolveTxt:big.example';
 
-t.test('dnsmasq: every type, aliases, nothing, the search list, what is too long for UDP', { skip }, async (t) => {
-  const questions = [...QUESTIONS.map(([question]) => question), BIG];
-  const [peer, host] = await TapPeer.startScript(t, HOST, questions);
-  const where = ['-i', 'tap0', '--bind-interfaces', '--except-interface=lo', '--user=root', '--pid-file='];
-  const how = ['-d', '-C', '/dev/null', '--no-resolv', '--no-hosts', '--log-queries'];
-  const server = peer.ns.start('dnsmasq', ...how, ...where, ...ZONE);
-  await server.says(/started, version/);
-  host.signal('SIGUSR2');
-  const [, said = ''] = await host.says(/^asked (.*)$/m, 20_000);
-  const came = JSON.parse(said) as unknown[];
-  for (const [index, [question, value]] of QUESTIONS.entries()) t.strictSame(came[index], value, question);
-  const big = came.at(-1) as string[][];
-  t.equal(big.length, 12, BIG);
-  t.ok(big.every(([text]) => text?.length === 200));
-  const { stdout } = await peer.ns.try('sh', '-c', `printf hello | nc -u -w 1 ${OUR_ADDRESS} 7`);
-  t.equal(stdout, 'hello', 'and dgram echoes');
-  const { frames, suspect, errors } = await peer.judge();
-  t.ok(frames > 20, `${frames} frames`);
-  t.strictSame(suspect, []);
-  t.strictSame(errors, {});
-  const report = JSON.parse(/^ended (.*)$/m.exec((await host.stop()).stdout)?.[1] ?? '{}');
-  t.match(report, { packets: 0, counters: { truncated: 1, tcpQueries: 1, timeouts: 0, droppedMalformed: 0 } });
-  await server.stop();
-});
+t.test(
+  'dnsmasq: every type, aliases, nothing, the search list, what is too long for UDP',
+  { skip },
+  async (t) => {
+    const questions = [...QUESTIONS.map(([question]) => question), BIG];
+    const [peer, host] = await TapPeer.startScript(t, HOST, questions);
+    const where = ['-i', 'tap0', '--bind-interfaces', '--except-interface=lo', '--user=root', '--pid-file='];
+    const how = ['-d', '-C', '/dev/null', '--no-resolv', '--no-hosts', '--log-queries'];
+    const server = peer.ns.start('dnsmasq', ...how, ...where, ...ZONE);
+    await server.says(/started, version/);
+    host.signal('SIGUSR2');
+    const [, said = ''] = await host.says(/^asked (.*)$/m, 20_000);
+    const came = JSON.parse(said) as unknown[];
+    for (const [index, [question, value]] of QUESTIONS.entries()) t.strictSame(came[index], value, question);
+    const big = came.at(-1) as string[][];
+    t.equal(big.length, 12, BIG);
+    t.ok(big.every(([text]) => text?.length === 200));
+    const { stdout } = await peer.ns.try('sh', '-c', `printf hello | nc -u -w 1 ${OUR_ADDRESS} 7`);
+    t.equal(stdout, 'hello', 'and dgram echoes');
+    const { frames, suspect, errors } = await peer.judge();
+    t.ok(frames > 20, `${frames} frames`);
+    t.strictSame(suspect, []);
+    t.strictSame(errors, {});
+    const report = JSON.parse(/^ended (.*)$/m.exec((await host.stop()).stdout)?.[1] ?? '{}');
+    t.match(report, {
+      packets: 0,
+      counters: { truncated: 1, tcpQueries: 1, timeouts: 0, droppedMalformed: 0 },
+    });
+    await server.stop();
+  },
+);
 
 t.test('a host without a name server says so at once', { skip }, async (t) => {
   const [, host] = await TapPeer.startScript(t, HOST, ['resolve4:web.example']);

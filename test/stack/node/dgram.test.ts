@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { RemoteInfo, Socket } from 'node:dgram';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import t from 'tap';
 import { LEFT, RIGHT, virtualHosts } from './virtual-hosts.ts';
 
@@ -9,7 +9,7 @@ function logged(name: string, socket: Socket, log: string[]): Socket {
   socket.on('listening', () => log.push(`${name} listening on ${socket.address().address}`));
   socket.on('connect', () => log.push(`${name} connected to ${socket.remoteAddress().address}`));
   socket.on('message', (bytes: Buffer, { address, port, family, size }: RemoteInfo) =>
-    log.push(`${name} got ${bytes} (${size}) from ${address}:${port} ${family}`),
+    log.push(`${name} got ${bytes.toString()} (${size}) from ${address}:${port} ${family}`),
   );
   socket.on('error', (error) => log.push(`${name} ${error.message}`));
   socket.on('close', () => log.push(`${name} closed`));
@@ -20,7 +20,7 @@ t.test('a datagram each way between two hosts', async (t) => {
   const { left, right, pass } = virtualHosts(t);
   const log: string[] = [];
   const server = logged('server', right.dgram.createSocket('udp4'), log);
-  server.on('message', (bytes, { port, address }) => server.send(`${bytes}!`, port, address));
+  server.on('message', (bytes, { port, address }) => server.send(`${bytes.toString()}!`, port, address));
   server.bind(7);
   const client = logged('client', left.dgram.createSocket('udp4'), log);
   client.bind(1000, LEFT);
@@ -41,53 +41,65 @@ t.test('a datagram each way between two hosts', async (t) => {
   ]);
 });
 
-t.test('every form of send, before the socket is bound: it is bound, and all goes out in order', async (t) => {
-  const { left, right, pass } = virtualHosts(t);
-  const log: string[] = [];
-  logged('server', right.dgram.createSocket('udp4'), log).bind(7);
-  await pass();
-  const client = left.dgram.createSocket('udp4').bind(1000);
-  const bytes = Buffer.from('0123456789');
-  client.send('text', 7, RIGHT);
-  client.send(bytes, 2, 3, 7, RIGHT);
-  client.send(new DataView(bytes.buffer, bytes.byteOffset + 8, 2), 7, RIGHT);
-  client.send([], 7, RIGHT);
-  client.send(new Uint16Array([0x4241]), 7, RIGHT, () => log.push('last one sent'));
-  await pass(1);
-  const from = 'from 192.0.2.1:1000 IPv4';
-  t.strictSame(log.slice(1), [
-    'last one sent',
-    `server got text (4) ${from}`,
-    `server got 234 (3) ${from}`,
-    `server got 89 (2) ${from}`,
-    `server got  (0) ${from}`,
-    `server got AB (2) ${from}`,
-  ]);
-});
+t.test(
+  'every form of send, before the socket is bound: it is bound, and all goes out in order',
+  async (t) => {
+    const { left, right, pass } = virtualHosts(t);
+    const log: string[] = [];
+    logged('server', right.dgram.createSocket('udp4'), log).bind(7);
+    await pass();
+    const client = left.dgram.createSocket('udp4').bind(1000);
+    const bytes = Buffer.from('0123456789');
+    client.send('text', 7, RIGHT);
+    client.send(bytes, 2, 3, 7, RIGHT);
+    client.send(new DataView(bytes.buffer, bytes.byteOffset + 8, 2), 7, RIGHT);
+    client.send([], 7, RIGHT);
+    client.send(new Uint16Array([0x4241]), 7, RIGHT, () => log.push('last one sent'));
+    await pass(1);
+    const from = 'from 192.0.2.1:1000 IPv4';
+    t.strictSame(log.slice(1), [
+      'last one sent',
+      `server got text (4) ${from}`,
+      `server got 234 (3) ${from}`,
+      `server got 89 (2) ${from}`,
+      `server got  (0) ${from}`,
+      `server got AB (2) ${from}`,
+    ]);
+  },
+);
 
-t.test('connected: an unreachable port is an error of the socket; disconnected it hears anyone', async (t) => {
-  const { left, right, pass } = virtualHosts(t);
-  const log: string[] = [];
-  const client = logged('client', left.dgram.createSocket('udp4'), log);
-  client.bind(1000);
-  client.connect(9, RIGHT);
-  t.throws(() => client.send('x'), { code: 'ERR_SOCKET_BAD_PORT' }, 'it is not connected yet');
-  await pass();
-  t.throws(() => client.connect(9), { code: 'ERR_SOCKET_DGRAM_IS_CONNECTED', message: 'Already connected' });
-  t.throws(() => client.send('x', 0, 1, 9, RIGHT), { code: 'ERR_SOCKET_DGRAM_IS_CONNECTED' });
-  client.send('nobody');
-  await pass(1);
-  client.disconnect();
-  t.throws(() => client.remoteAddress(), { code: 'ERR_SOCKET_DGRAM_NOT_CONNECTED', message: 'Not connected' });
-  right.dgram.createSocket('udp4').bind(2000).send('anyone', 1000, LEFT);
-  await pass(1);
-  t.strictSame(log, [
-    'client listening on 0.0.0.0',
-    'client connected to 192.0.2.2',
-    'client recvmsg ECONNREFUSED',
-    'client got anyone (6) from 192.0.2.2:2000 IPv4',
-  ]);
-});
+t.test(
+  'connected: an unreachable port is an error of the socket; disconnected it hears anyone',
+  async (t) => {
+    const { left, right, pass } = virtualHosts(t);
+    const log: string[] = [];
+    const client = logged('client', left.dgram.createSocket('udp4'), log);
+    client.bind(1000);
+    client.connect(9, RIGHT);
+    t.throws(() => client.send('x'), { code: 'ERR_SOCKET_BAD_PORT' }, 'it is not connected yet');
+    await pass();
+    t.throws(() => client.connect(9), {
+      code: 'ERR_SOCKET_DGRAM_IS_CONNECTED',
+      message: 'Already connected',
+    });
+    t.throws(() => client.send('x', 0, 1, 9, RIGHT), { code: 'ERR_SOCKET_DGRAM_IS_CONNECTED' });
+    client.send('nobody');
+    await pass(1);
+    client.disconnect();
+    t.throws(() => client.remoteAddress(), {
+      code: 'ERR_SOCKET_DGRAM_NOT_CONNECTED',
+      message: 'Not connected',
+    });
+    right.dgram.createSocket('udp4').bind(2000).send('anyone', 1000, LEFT);
+    await pass(1);
+    t.strictSame(log, [
+      'client listening on 0.0.0.0',
+      'client connected to 192.0.2.2',
+      'client recvmsg ECONNREFUSED',
+      'client got anyone (6) from 192.0.2.2:2000 IPv4',
+    ]);
+  },
+);
 
 t.test('what is wrong with a bind is an event, with a call an exception', async (t) => {
   const { left, pass } = virtualHosts(t);
@@ -158,30 +170,33 @@ t.test('broadcasts need leave to be sent', async (t) => {
   ]);
 });
 
-t.test('a full send buffer makes datagrams wait, which are counted, and sent when there is room', async (t) => {
-  const { left, right, pass } = virtualHosts(t);
-  const log: string[] = [];
-  let received = 0;
-  const server = right.dgram.createSocket({ type: 'udp4', recvBufferSize: 100_000 }).bind(7);
-  server.on('message', () => received++);
-  const client = left.dgram.createSocket({ type: 'udp4', sendBufferSize: 4000 });
-  client.bind(1000);
-  await pass();
-  t.equal(client.getSendBufferSize(), 8000);
-  t.equal(server.getRecvBufferSize(), 200_000);
-  const bytes = Buffer.alloc(1000);
-  for (let i = 0; i < 10; i++) client.send(bytes, 7, RIGHT, (error) => log.push(`${i} ${error}`));
-  // The address is looked up in the next tick.
-  await Promise.resolve();
-  await new Promise((resolve) => process.nextTick(resolve));
-  const waiting = client.getSendQueueCount();
-  t.ok(waiting > 0 && waiting < 10, `${waiting} wait`);
-  t.equal(client.getSendQueueSize(), waiting * 1000);
-  await pass(10);
-  t.equal(received, 10);
-  t.equal(client.getSendQueueCount(), 0);
-  t.strictSame(log.sort(), Array.from({ length: 10 }, (_, i) => `${i} null`).sort());
-});
+t.test(
+  'a full send buffer makes datagrams wait, which are counted, and sent when there is room',
+  async (t) => {
+    const { left, right, pass } = virtualHosts(t);
+    const log: string[] = [];
+    let received = 0;
+    const server = right.dgram.createSocket({ type: 'udp4', recvBufferSize: 100_000 }).bind(7);
+    server.on('message', () => received++);
+    const client = left.dgram.createSocket({ type: 'udp4', sendBufferSize: 4000 });
+    client.bind(1000);
+    await pass();
+    t.equal(client.getSendBufferSize(), 8000);
+    t.equal(server.getRecvBufferSize(), 200_000);
+    const bytes = Buffer.alloc(1000);
+    for (let i = 0; i < 10; i++) client.send(bytes, 7, RIGHT, (error) => log.push(`${i} ${error}`));
+    // The address is looked up in the next tick.
+    await Promise.resolve();
+    await new Promise((resolve) => process.nextTick(resolve));
+    const waiting = client.getSendQueueCount();
+    t.ok(waiting > 0 && waiting < 10, `${waiting} wait`);
+    t.equal(client.getSendQueueSize(), waiting * 1000);
+    await pass(10);
+    t.equal(received, 10);
+    t.equal(client.getSendQueueCount(), 0);
+    t.strictSame(log.sort(), Array.from({ length: 10 }, (_, i) => `${i} null`).sort());
+  },
+);
 
 t.test('signal, asyncDispose, the end of the stack: each closes', async (t) => {
   const { clock, left, right, pass } = virtualHosts(t);
@@ -226,7 +241,7 @@ t.test('a listener that throws is not the end of what comes after it', async (t)
   const got: string[] = [];
   const server = right.dgram.createSocket('udp4').bind(7);
   server.on('message', (bytes) => {
-    got.push(`${bytes}`);
+    got.push(bytes.toString());
     if (got.length === 1) throw new Error('of the listener');
   });
   const client = left.dgram.createSocket('udp4').bind(1000);

@@ -78,10 +78,7 @@ t.test('of a server’s answers IPv4 comes first; hints leave IPv6 out, or make 
   t.equal(await all('x.example', { family: 6 }), '2001:db8::1');
   t.equal(await lookup('x.example', { family: 6, hints: ADDRCONFIG }), 'getaddrinfo ENOTFOUND x.example');
   t.equal(await all('x.example', { family: 6, hints: V4MAPPED }), '2001:db8::1');
-  t.equal(
-    await all('four.example', { family: 6, hints: V4MAPPED }),
-    '::ffff:192.0.2.1 ::ffff:192.0.2.2',
-  );
+  t.equal(await all('four.example', { family: 6, hints: V4MAPPED }), '::ffff:192.0.2.1 ::ffff:192.0.2.2');
   t.equal(
     await all('x.example', { family: 6, hints: V4MAPPED | ALL }),
     '2001:db8::1 ::ffff:192.0.2.1 ::ffff:192.0.2.2',
@@ -104,10 +101,14 @@ t.test('the search list: domains behind a name, before it or after it as its dot
 });
 
 t.test('not found is one thing, no answer another', async (t) => {
-  const { lookup, dns, pass } = await client(t, ({ name }) => (name === 'missing.example' ? NXDOMAIN : null), {
-    timeoutMs: 100,
-    attempts: 1,
-  });
+  const { lookup, dns, pass } = await client(
+    t,
+    ({ name }) => (name === 'missing.example' ? NXDOMAIN : null),
+    {
+      timeoutMs: 100,
+      attempts: 1,
+    },
+  );
   let error: NodeJS.ErrnoException | null = null;
   dns.lookup('missing.example', (given) => {
     error = given;
@@ -164,7 +165,7 @@ t.test('a datagram to a name', async (t) => {
   );
   const log: string[] = [];
   const echo = right.dgram.createSocket('udp4').bind(7);
-  echo.on('message', (bytes, { address, port }) => log.push(`${bytes} from ${address}:${port}`));
+  echo.on('message', (bytes, { address, port }) => log.push(`${bytes.toString()} from ${address}:${port}`));
   await pass();
   const socket = left.dgram.createSocket('udp4').bind(1000);
   socket.send('found', 7, 'echo.example');
