@@ -299,6 +299,7 @@ t.test('a server that does not know EDNS is asked without it', async (t) => {
 
 t.test('no answer: each round waits twice as long, and then it is over', async (t) => {
   const { clock, dns, outcome, pass, server } = await client(t, () => null, { timeoutMs: 1000, attempts: 3 });
+  const { held } = clock;
   const times: number[] = [];
   server.script = () => {
     times.push(Math.floor(clock.now() / 1000));
@@ -312,7 +313,7 @@ t.test('no answer: each round waits twice as long, and then it is over', async (
   t.strictSame(times, [0, 1, 3]);
   t.match(dns.counters, { timeouts: 3, retries: 2, queries: 3 });
   await pass(60_000);
-  t.equal(clock.held, 1, 'but for the server’s own socket nothing holds the clock');
+  t.equal(clock.held, held, 'but for the server’s own sockets nothing holds the clock');
 });
 
 t.test(
@@ -337,16 +338,16 @@ t.test(
 
 t.test('cancel and the end of the stack', async (t) => {
   const { dns, left, outcome, clock, server } = await client(t, () => null);
-  t.equal(clock.held, 1, 'the server’s socket');
+  const { held } = clock;
   const resolver = new dns.promises.Resolver();
   const canceled = resolver.resolve4('x.example');
   const other = dns.promises.resolve4('y.example');
-  t.equal(clock.held, 3);
+  t.equal(clock.held, held + 2);
   resolver.cancel();
   t.match(await outcome(canceled), { error: { message: 'queryA ECANCELLED x.example' } });
   left.close();
   t.match(await outcome(other), { error: { code: 'EDESTRUCTION' } });
-  t.equal(clock.held, 1);
+  t.equal(clock.held, held);
   t.strictSame(server.log, ['A x.example', 'A y.example']);
 });
 
