@@ -21,6 +21,8 @@ export { type Channel, connectThreads, PortChannel } from './multi-queue/channel
 export { GroupMember } from './multi-queue/member.ts';
 export type { GroupMessage } from './multi-queue/messages.ts';
 export * from './neighbour/netevent.ts';
+export type { Dgram } from './node/dgram/index.ts';
+export type { Dns, DnsOptions } from './node/dns/index.ts';
 export type { AddressOptions, DeviceOptions, RouteOptions, StackOptions } from './options.ts';
 export { createStack, Stack } from './stack.ts';
 export { SysctlTable } from './sysctl/table.ts';

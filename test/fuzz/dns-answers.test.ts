@@ -191,12 +191,13 @@ async function hostile(t: Test, script: ConstructorParameters<typeof DnsServer>[
   const hosts = virtualHosts(t, { servers: [RIGHT], timeoutMs: 3, attempts: 1 }, SEED);
   const server = new DnsServer(hosts.right, script);
   await hosts.pass();
+  const { held } = hosts.clock;
   const codes: string[] = [];
   for (let i = 0; i < names; i++) {
     hosts.left.dns.resolveAny(`n${i}.example`, (error) => codes.push(error?.code ?? 'records'));
     await hosts.pass(4, 2);
   }
-  return { ...hosts, server, codes };
+  return { ...hosts, server, codes, held };
 }
 
 t.test(
@@ -204,7 +205,7 @@ t.test(
   async (t) => {
     const entropy = new SeededEntropy(SEED);
     const [, bytes] = CORPUS.at(-1)!;
-    const { codes, left, clock } = await hostile(
+    const { codes, left, clock, held } = await hostile(
       t,
       ({ packet }) => {
         const mutated = mutate(bytes, entropy);
@@ -221,7 +222,7 @@ t.test(
     );
     const { dns } = left;
     t.ok(dns.counters.droppedMalformed > 0 && dns.counters.droppedWrongQuestion > 0);
-    t.equal(clock.held, 1, 'the server’s socket');
+    t.equal(clock.held, held, 'but for the server’s sockets nothing holds the clock');
   },
 );
 

@@ -2,23 +2,24 @@
 // Runs Node's own tests of `net` and `dgram`, unmodified, with tapir's modules in the place of Node's, each in a process of its own
 // with a stack that has but its loopback device; ends with `N passed, N failed` alone on a line.
 //
-//   node tools/node-tests/main.mjs [--json] [net | dgram | NAME ...]
+//   node tools/node-tests/main.mjs [--json] [--sources=FOLDER] [net | dgram | NAME ...]
 //
+// FOLDER is one of Node's sources, whose tests run instead of those that are fetched.
 // `--json` prints, instead of what people read, one object a group and line, in which `failed` and `skipped` are all that did, expected
 // or not. Which tests are expected to, and why, stands in test/node-tests/expected.json. Run it in the project's folder, after `tsc -p .`.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createStack } from '../../dist/stack/index.js';
 import { readExpected } from '../test/expected.mjs';
 import { closing } from '../test/printer.mjs';
 import { runTest } from './process.mjs';
-import { GROUPS, select } from './selection.mjs';
+import { select } from './selection.mjs';
 import { nodeSources } from './source.mjs';
 import { Verdict } from './verdict.mjs';
 
 const EXPECTED = 'test/node-tests/expected.json';
+const SOURCES = '--sources=';
 /** Tests at a time. */
 const AT_ONCE = 2;
 
@@ -45,10 +46,8 @@ async function runAll(tests, each) {
 async function main(args) {
   const json = args.includes('--json');
   const words = args.filter((arg) => !arg.startsWith('-'));
-  const stack = createStack();
-  const groups = GROUPS.filter((group) => group in stack);
-  stack.close();
-  const tests = await select(await nodeSources(), words, groups);
+  const given = args.find((arg) => arg.startsWith(SOURCES))?.slice(SOURCES.length);
+  const tests = await select(given ?? (await nodeSources()), words);
   const verdict = new Verdict({ expected: readExpected(EXPECTED), full: words.length === 0 });
   const print = json ? () => {} : (line) => console.log(line);
   await runAll(tests, (test, { outcome, detail, seconds }) => {

@@ -3,8 +3,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-/** Modules whose tests run, if the stack has such a module. */
-export const GROUPS = ['net', 'dgram'];
+/** Modules whose tests run. */
+const GROUPS = ['net', 'dgram'];
 
 /** The options of node in a test's `// Flags:` line. */
 export async function flagsOf(file) {
@@ -13,13 +13,13 @@ export async function flagsOf(file) {
 }
 
 /**
- * The tests that the words name, as `{ group, name, file }` in order: groups, names or parts of names; without a word all of the
- * groups that there are. Throws for a word that names none.
+ * The tests that the words name, as `{ group, name, file }` in order: groups, names or parts of names; without a word all.
+ * Throws for a word that names none.
  */
-export async function select(sources, words, groups) {
+export async function select(sources, words) {
   const folder = join(sources, 'test/parallel');
   const files = (await readdir(folder)).filter((name) => name.endsWith('.js')).sort();
-  const all = groups.flatMap((group) =>
+  const all = GROUPS.flatMap((group) =>
     files
       .filter((file) => file.startsWith(`test-${group}-`))
       .map((file) => ({ group, name: basename(file, '.js'), file: join(folder, file) })),

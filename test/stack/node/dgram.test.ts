@@ -9,7 +9,7 @@ function logged(name: string, socket: Socket, log: string[]): Socket {
   socket.on('listening', () => log.push(`${name} listening on ${socket.address().address}`));
   socket.on('connect', () => log.push(`${name} connected to ${socket.remoteAddress().address}`));
   socket.on('message', (bytes: Buffer, { address, port, family, size }: RemoteInfo) =>
-    log.push(`${name} got ${bytes} (${size}) from ${address}:${port} ${family}`),
+    log.push(`${name} got ${bytes.toString()} (${size}) from ${address}:${port} ${family}`),
   );
   socket.on('error', (error) => log.push(`${name} ${error.message}`));
   socket.on('close', () => log.push(`${name} closed`));
@@ -20,7 +20,7 @@ t.test('a datagram each way between two hosts', async (t) => {
   const { left, right, pass } = virtualHosts(t);
   const log: string[] = [];
   const server = logged('server', right.dgram.createSocket('udp4'), log);
-  server.on('message', (bytes, { port, address }) => server.send(`${bytes}!`, port, address));
+  server.on('message', (bytes, { port, address }) => server.send(`${bytes.toString()}!`, port, address));
   server.bind(7);
   const client = logged('client', left.dgram.createSocket('udp4'), log);
   client.bind(1000, LEFT);
@@ -241,7 +241,7 @@ t.test('a listener that throws is not the end of what comes after it', async (t)
   const got: string[] = [];
   const server = right.dgram.createSocket('udp4').bind(7);
   server.on('message', (bytes) => {
-    got.push(`${bytes}`);
+    got.push(bytes.toString());
     if (got.length === 1) throw new Error('of the listener');
   });
   const client = left.dgram.createSocket('udp4').bind(1000);

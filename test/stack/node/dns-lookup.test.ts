@@ -165,7 +165,7 @@ t.test('a datagram to a name', async (t) => {
   );
   const log: string[] = [];
   const echo = right.dgram.createSocket('udp4').bind(7);
-  echo.on('message', (bytes, { address, port }) => log.push(`${bytes} from ${address}:${port}`));
+  echo.on('message', (bytes, { address, port }) => log.push(`${bytes.toString()} from ${address}:${port}`));
   await pass();
   const socket = left.dgram.createSocket('udp4').bind(1000);
   socket.send('found', 7, 'echo.example');

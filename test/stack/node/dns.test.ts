@@ -248,14 +248,14 @@ t.test('only the answer to what was asked is taken, and only from whom it was as
   ];
   for (const [counter, script] of scripts) {
     server.script = script;
-    const before = { ...dns.counters };
+    const before = Object.fromEntries(Object.entries(dns.counters));
     const resolver = new dns.promises.Resolver();
     const promise = resolver.resolve4('x.example');
     t.equal(await outcome(promise), undefined);
     const grown = Object.entries(dns.counters).filter(
-      ([name, value]) => name.startsWith('dropped') && value > before[name as keyof typeof before],
+      ([name, value]) => name.startsWith('dropped') && value > before[name]!,
     );
-    t.strictSame(grown, counter === undefined ? [] : [[counter, before[counter] + 1]]);
+    t.strictSame(grown, counter === undefined ? [] : [[counter, before[counter]! + 1]]);
     resolver.cancel();
     await outcome(promise);
   }
@@ -284,7 +284,7 @@ t.test('a cut answer comes whole over TCP', async (t) => {
     tcp ? { answers: many } : { truncated: true, answers: many.slice(0, 3) },
   );
   const found = await outcome(dns.promises.resolve4('many.example'), 50, 1);
-  t.equal((found?.value as string[]).length, 200);
+  t.equal((found!.value as string[]).length, 200);
   t.strictSame(server.log, ['A many.example', 'A many.example tcp']);
   t.match(dns.counters, { truncated: 1, tcpQueries: 1, queries: 2 });
 });
@@ -299,6 +299,7 @@ t.test('a server that does not know EDNS is asked without it', async (t) => {
 
 t.test('no answer: each round waits twice as long, and then it is over', async (t) => {
   const { clock, dns, outcome, pass, server } = await client(t, () => null, { timeoutMs: 1000, attempts: 3 });
+  const { held } = clock;
   const times: number[] = [];
   server.script = () => {
     times.push(Math.floor(clock.now() / 1000));
@@ -312,7 +313,7 @@ t.test('no answer: each round waits twice as long, and then it is over', async (
   t.strictSame(times, [0, 1, 3]);
   t.match(dns.counters, { timeouts: 3, retries: 2, queries: 3 });
   await pass(60_000);
-  t.equal(clock.held, 1, 'but for the server’s own socket nothing holds the clock');
+  t.equal(clock.held, held, 'but for the server’s own sockets nothing holds the clock');
 });
 
 t.test(
@@ -337,16 +338,16 @@ t.test(
 
 t.test('cancel and the end of the stack', async (t) => {
   const { dns, left, outcome, clock, server } = await client(t, () => null);
-  t.equal(clock.held, 1, 'the server’s socket');
+  const { held } = clock;
   const resolver = new dns.promises.Resolver();
   const canceled = resolver.resolve4('x.example');
   const other = dns.promises.resolve4('y.example');
-  t.equal(clock.held, 3);
+  t.equal(clock.held, held + 2);
   resolver.cancel();
   t.match(await outcome(canceled), { error: { message: 'queryA ECANCELLED x.example' } });
   left.close();
   t.match(await outcome(other), { error: { code: 'EDESTRUCTION' } });
-  t.equal(clock.held, 1);
+  t.equal(clock.held, held);
   t.strictSame(server.log, ['A x.example', 'A y.example']);
 });
 
