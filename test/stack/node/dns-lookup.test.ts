@@ -33,6 +33,7 @@ async function client(t: Parameters<typeof virtualHosts>[0], script: Script, opt
   return { ...hosts, server, dns, lookup };
 }
 
+// @rfc 6761 6.3
 t.test('addresses, the hosts file and localhost need no server', async (t) => {
   const { lookup, server, dns } = await client(t, () => NXDOMAIN);
   t.equal(await lookup('192.0.2.99'), '["192.0.2.99",4]');
@@ -127,6 +128,7 @@ t.test('not found is one thing, no answer another', async (t) => {
   t.equal(await lookup('x..y'), 'getaddrinfo ENOTFOUND x..y');
 });
 
+// @rfc 1035 3.5
 t.test('names of addresses: of the hosts file, else of the server', async (t) => {
   const { dns, pass, server } = await client(t, ({ type, name }) =>
     type === 'PTR' && name === '9.2.0.192.in-addr.arpa'
