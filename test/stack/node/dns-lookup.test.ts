@@ -1,4 +1,5 @@
 import { ADDRCONFIG, ALL, V4MAPPED } from 'node:dns';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { candidatesFor } from '../../../stack/node/dns/address-search.ts';
 import { HostsTable } from '../../../stack/node/dns/hosts.ts';
@@ -60,6 +61,7 @@ t.test('addresses, the hosts file and localhost need no server', async (t) => {
   dns.setDefaultResultOrder('ipv6first' as never);
   t.equal(await lookup('printer'), '["2001:db8::7",6]');
   t.equal(dns.getDefaultResultOrder(), 'ipv6first');
+  t.strictSame(await promisify(dns.lookup)('192.0.2.99'), { address: '192.0.2.99', family: 4 });
 });
 
 t.test('of a server’s answers IPv4 comes first; hints leave IPv6 out, or make it of IPv4', async (t) => {
