@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const release = join(here, 'build', 'Release');
-const sources = ['tapdev.c', 'ring.c', 'control.c'].map((name) => join(here, 'native', name));
+const sources = ['tapdev.c', 'ring.c', 'control.c', 'copy.c'].map((name) => join(here, 'native', name));
 
 /** Loads a built addon in a process of its own, so that a broken one can't take this one along. */
 function loads(file) {

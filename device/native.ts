@@ -122,18 +122,40 @@ export const RX_WORDS = 3;
 export const TX_WORDS = 4;
 
 /** The addon's interface that this file describes (`TAPDEV_VERSION`). */
-const VERSION = 1;
+const VERSION = 2;
 
-let loaded: TapDriver | undefined;
+/** Copies `length` bytes from `fromAt` on to `toAt`; the runs may overlap. Throws a RangeError when one is not inside its array. */
+export type CopyKernel = (
+  from: Uint8Array,
+  fromAt: number,
+  to: Uint8Array,
+  toAt: number,
+  length: number,
+) => void;
+
+interface NativeAddon extends TapDriver {
+  readonly copy: CopyKernel;
+}
+
+let loaded: NativeAddon | undefined;
+
+/** The addon's copy, which allocates nothing; null where there is no addon. */
+export function nativeCopy(): CopyKernel | null {
+  try {
+    return tapDriver().copy;
+  } catch {
+    return null;
+  }
+}
 
 /** The addon of this package, loaded when it is first asked for. Throws a {@link NetError} that says what is missing. */
-export function tapDriver(): TapDriver {
+export function tapDriver(): NativeAddon {
   loaded ??= loadDriver(join(packageRoot(), 'device'));
   return loaded;
 }
 
 /** Loads the addon that was built in `directory`. Throws a {@link NetError}: `EOPNOTSUPP`, with what to do about it. */
-export function loadDriver(directory: string, platform: string = process.platform): TapDriver {
+export function loadDriver(directory: string, platform: string = process.platform): NativeAddon {
   if (platform !== 'linux') throw unavailable(`TUN/TAP devices need Linux, this is ${platform}`);
   const installer = join(directory, 'install.mjs');
   const advice = `run "node ${installer}" on a machine with a C compiler and Node's headers`;
@@ -142,11 +164,11 @@ export function loadDriver(directory: string, platform: string = process.platfor
   return driver;
 }
 
-function load(directory: string, advice: string): TapDriver & { version: number } {
+function load(directory: string, advice: string): NativeAddon & { version: number } {
   try {
     const build = createRequire(import.meta.url)('node-gyp-build') as (
       dir: string,
-    ) => TapDriver & { version: number };
+    ) => NativeAddon & { version: number };
     return build(directory);
   } catch (error) {
     const why = error instanceof Error ? error.message.split('\n')[0] : String(error);

@@ -157,6 +157,7 @@ const NAMES = [
   'TcpExtTCPOFODrop',
   'TcpExtTCPOFOMerge',
   'TcpExtTCPOFOQueue',
+  'TcpExtTCPAutoCorking',
   'TcpExtTCPOrigDataSent',
   'TcpExtTCPPartialUndo',
   'TcpExtTCPPureAcks',

@@ -73,6 +73,10 @@ export interface RouteSeam {
 
 /** A neighbour that a packet can be sent to; owned by the table, never kept past a change of route. */
 export interface NextHop {
+  /** The protocol address as the family's number. */
+  readonly key: number;
+  /** It is no longer in the table. */
+  readonly dead: boolean;
   /**
    * Puts the link header on the packet and transmits it, or queues it until the address is known. Takes the packet's
    * ownership; a `NET_XMIT_*` code or a negated errno (Linux: `neigh_output`).

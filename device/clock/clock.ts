@@ -12,6 +12,9 @@ export abstract class Clock {
   /** Milliseconds between the Unix epoch and this clock's 0, for timestamps that people read. */
   abstract readonly epoch: number;
 
+  /** Whether time stands still while something runs: nobody may wait by looking again and again. */
+  abstract readonly standsStill: boolean;
+
   /** Milliseconds since the clock began: monotonic, with fractions, of microsecond resolution. */
   abstract now(): number;
 

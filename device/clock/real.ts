@@ -16,6 +16,7 @@ const LONGEST_TIMEOUT = 0x7fffffff;
  */
 export class RealClock extends Clock {
   readonly epoch: number;
+  readonly standsStill = false;
   readonly #origin: number;
   readonly #onTimeout = (): void => {
     setImmediate(this.#onTurn);

@@ -10,6 +10,7 @@ const RUNAWAY = 10_000_000;
  */
 export class VirtualClock extends Clock {
   readonly epoch: number;
+  readonly standsStill = true;
   #turns: (() => void)[] = [];
 
   /** `epoch`: milliseconds since the Unix epoch that this clock's 0 stands for in captures. */

@@ -50,8 +50,8 @@ export interface TunTapOptions {
   /** Opens one queue of a multi-queue device: one link each in several threads, all with the same name. */
   multiQueue?: boolean;
   /**
-   * Microseconds for which the link looks for a next frame by itself after each, instead of waiting until the event loop tells; 0, when
-   * left out: not at all, Infinity: always.
+   * Microseconds for which the link looks for a next frame by itself after each, instead of waiting until the event loop tells; 0: not at
+   * all, Infinity: always. Left out: for a tenth of a millisecond, as long as that mostly finds one.
    */
   busyPoll?: number;
   /** Bytes of sent frames that the kernel may hold; unlimited when left out. */

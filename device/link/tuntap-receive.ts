@@ -1,6 +1,7 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../drop.ts';
+import { copyBytes } from '../memory/copy.ts';
 import type { Packet } from '../memory/packet.ts';
-import { copyBytes, HEADROOM, LARGE_SLOT, type PacketPool, SMALL_SLOT } from '../memory/pool.ts';
+import { HEADROOM, LARGE_SLOT, type PacketPool, SMALL_SLOT } from '../memory/pool.ts';
 import { RING_FIRST, RING_STATUS, RX_WORDS, type TapQueue } from '../native.ts';
 import type { LinkPort } from '../netdevice/link.ts';
 import { readVnetHeader, VNET_OK } from './vnet-header.ts';
@@ -81,7 +82,7 @@ export class ReceiveRing {
   drain(queue: TapQueue, port: LinkPort, budget: number): number {
     const epoch = this.#epoch;
     for (let taken = 0; taken < budget && this.posted > 0; ) {
-      const count = queue.receive(this.posted);
+      const count = queue.receive(Math.min(this.posted, budget - taken));
       const status = this.words[RING_STATUS]!;
       this.received += count;
       for (let i = 0; i < count; i++) {

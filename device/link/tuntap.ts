@@ -10,7 +10,9 @@ import { POLL_READABLE, POLL_WRITABLE, type TapDriver, type TapQueue, tapDriver 
 import { NETIF_F_SG } from '../netdevice/features.ts';
 import { NETDEV_TX_BUSY, NETDEV_TX_OK } from '../netdevice/flags.ts';
 import type { Link, LinkPort } from '../netdevice/link.ts';
+import { AdaptivePoll } from './adaptive-poll.ts';
 import { BusyPoll } from './busy-poll.ts';
+import { ReceivePace } from './receive-pace.ts';
 import {
   configure,
   negotiateHeader,
@@ -30,8 +32,9 @@ export const DROP_TAP_LOST: number = dropReason('tap_lost');
 /** A super-segment, or a frame whose checksum is still to be filled in, on a link without virtio header. */
 export const DROP_TAP_OFFLOAD: number = dropReason('tap_offload');
 
-/** Frames that are received in one turn of the event loop. */
+/** Frames that are received in one turn of the event loop, and milliseconds after which a turn begins no further batch. */
 const BUDGET = 64;
+const TURN_MS = 1;
 /** Two tags. */
 const TAGS = 2 * VLAN_HLEN;
 const MAX_MTU = 65535;
@@ -63,6 +66,8 @@ export abstract class TunTapLink implements Link {
 
   protected readonly machine: Machine;
   readonly #busy: BusyPoll;
+  readonly #adaptive: AdaptivePoll | null;
+  readonly #pace = new ReceivePace();
   #port!: LinkPort;
   #opened = false;
   #closed = false;
@@ -100,7 +105,10 @@ export abstract class TunTapLink implements Link {
     this.maxMtu = MAX_MTU - linkHeader;
     this.carrier = options.carrier ?? true;
     this.rx = new ReceiveRing(machine.pool);
-    this.#busy = new BusyPoll(machine.clock, options.busyPoll ?? 0, () => this.poll() > 0);
+    const look = (): boolean => this.poll() > 0;
+    this.#busy = new BusyPoll(machine.clock, options.busyPoll ?? 0, look);
+    const adapts = options.busyPoll === undefined && !machine.clock.standsStill;
+    this.#adaptive = adapts ? new AdaptivePoll(machine.clock, look) : null;
     const onReady = (events: number, status: number): void => this.#ready(events, status);
     this.queue = openQueue(driver, options, mode, machine.pool.u8, this.rx.words, this.tx.words, onReady);
     try {
@@ -226,6 +234,7 @@ export abstract class TunTapLink implements Link {
   }
 
   #ready(events: number, status: number): void {
+    const began = this.#adaptive === null ? 0 : this.machine.clock.now();
     if (status < 0) this.#lose();
     if ((events & POLL_WRITABLE) !== 0) this.#unblock();
     if ((events & POLL_READABLE) !== 0) {
@@ -234,14 +243,18 @@ export abstract class TunTapLink implements Link {
     }
     if (this.#looks) this.#endLook((events & POLL_READABLE) === 0);
     this.machine.clock.settle();
+    if ((events & POLL_READABLE) !== 0) this.#adaptive?.turn(began);
   }
 
   #receive(): void {
     if (!this.#opened || this.#receiving || this.lost) return;
     this.#receiving = true;
     try {
-      const errno = this.#drain();
-      this.#port.looked?.(errno === EAGAIN ? Number.POSITIVE_INFINITY : BUDGET);
+      const before = this.rx.received;
+      const errno = this.#pace.single ? this.rx.drain(this.queue, this.#port, 1) : this.#drain();
+      const frames = this.rx.received - before;
+      this.#pace.turn(frames);
+      this.#port.looked?.(errno === EAGAIN ? Number.POSITIVE_INFINITY : frames);
       if (errno !== 0 && errno !== EAGAIN) this.#lose();
     } finally {
       this.#receiving = false;
@@ -251,15 +264,20 @@ export abstract class TunTapLink implements Link {
 
   /**
    * Reads a turn's frames. Large ones are dealt with in short batches, so that their bytes are copied out, and acknowledged, while
-   * they are in the processor's cache.
+   * they are in the processor's cache. What each brings about, answers and the work of applications, counts as part of the turn: it ends
+   * early when that takes long.
    */
   #drain(): number {
+    const { clock } = this.machine;
+    const end = clock.now() + TURN_MS;
     for (let left = BUDGET; left > 0; ) {
       const batch = Math.min(left, this.rx.batch);
       const errno = this.rx.drain(this.queue, this.#port, batch);
       if (errno !== 0 || this.rx.posted === 0) return errno;
       left -= batch;
-      if (left > 0) this.machine.clock.settle();
+      if (left <= 0) break;
+      clock.settle();
+      if (clock.now() >= end) break;
     }
     return 0;
   }

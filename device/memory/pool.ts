@@ -1,4 +1,5 @@
 import { type SumKernel, simdKernel } from './checksum-simd.ts';
+import { copyBytes } from './copy.ts';
 import { Packet } from './packet.ts';
 import { orphan } from './packet-owner.ts';
 import { PagePool } from './pages.ts';
@@ -176,10 +177,14 @@ export class PacketPool {
     return copy;
   }
 
-  /** A page for an application to fill and send; null when none is free. */
-  lend(): PoolBuffer | null {
+  /**
+   * A page for an application to fill and send; null when none is free. `bytes`: as much of it as will be used; whole segments save a
+   * packet for what is left of each page.
+   */
+  lend(bytes: number = PagePool.PAGE): PoolBuffer | null {
+    if (!(bytes > 0 && bytes <= PagePool.PAGE)) throw new RangeError(`lend ${bytes} bytes of a page`);
     const page = this.pages.alloc();
-    return page < 0 ? null : new PoolBuffer(this.pages, page, this.u8);
+    return page < 0 ? null : new PoolBuffer(this.pages, page, this.u8, bytes);
   }
 
   /** The live packet that `handle` names. Throws when it was released since. */
@@ -277,24 +282,4 @@ let shared: PacketPool | undefined;
 export function sharedPool(): PacketPool {
   shared ??= new PacketPool();
   return shared;
-}
-
-/** Copies bytes without making a view for short runs: below this length a loop beats `TypedArray.set`. */
-const LOOP_BELOW = 64;
-
-/** Copies `length` bytes between regions; they may not overlap unless the regions are the same array. */
-export function copyBytes(
-  from: Uint8Array,
-  fromAt: number,
-  to: Uint8Array,
-  toAt: number,
-  length: number,
-): void {
-  if (from === to) {
-    to.copyWithin(toAt, fromAt, fromAt + length);
-  } else if (length < LOOP_BELOW) {
-    for (let i = 0; i < length; i++) to[toAt + i] = from[fromAt + i]!;
-  } else {
-    to.set(from.subarray(fromAt, fromAt + length), toAt);
-  }
 }

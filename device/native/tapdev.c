@@ -306,6 +306,7 @@ NAPI_MODULE_INIT() {
   napi_property_descriptor exported[] = {
     {"open", NULL, open_device, NULL, NULL, NULL, napi_enumerable, NULL},
     {"adopt", NULL, adopt_device, NULL, NULL, NULL, napi_enumerable, NULL},
+    {"copy", NULL, tapdev_copy, NULL, NULL, NULL, napi_enumerable, NULL},
   };
   if (napi_define_properties(env, exports, sizeof exported / sizeof *exported, exported) != napi_ok ||
       napi_create_int32(env, TAPDEV_VERSION, &version) != napi_ok ||

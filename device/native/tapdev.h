@@ -9,7 +9,7 @@
 #include <uv.h>
 
 /* Grows with every change of the interface between this addon and device/native.ts, which refuses any other version. */
-#define TAPDEV_VERSION 1
+#define TAPDEV_VERSION 2
 
 /*
  * Rings are Uint32Arrays that JavaScript shares with us. Word 0 is the status: the errno that ended the last call, 0 for
@@ -56,6 +56,9 @@ tapdev *tapdev_arguments(napi_env env, napi_callback_info info, size_t count, na
 
 /* A result for JavaScript: a count, or a negated errno. */
 napi_value tapdev_result(napi_env env, int32_t result);
+
+/* copy(from, fromAt, to, toAt, length) between Uint8Arrays: bound to no device. */
+napi_value tapdev_copy(napi_env env, napi_callback_info info);
 
 /* Asks the kernel what the descriptor is: 0 and its current name and flags, or a negated errno. */
 int tapdev_identify(int fd, char *name, size_t size, uint32_t *flags);

@@ -1,8 +1,9 @@
 import type { Clock } from '../clock/clock.ts';
 import { INPUT, Work } from '../clock/deferred.ts';
 import { ETH_HLEN } from '../frame/ethernet.ts';
+import { copyBytes } from '../memory/copy.ts';
 import type { Packet } from '../memory/packet.ts';
-import { copyBytes, HEADROOM, LARGE_SLOT } from '../memory/pool.ts';
+import { HEADROOM, LARGE_SLOT } from '../memory/pool.ts';
 
 /** Packets that are held at once, each of another flow (Linux: `MAX_GRO_SKBS`). */
 const MOST_HELD = 8;

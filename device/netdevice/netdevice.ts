@@ -193,6 +193,11 @@ export class NetDevice implements LinkPort, Sender {
     if (this.mtu !== link.mtu) link.changeMtu?.(this.mtu);
   }
 
+  /** Frames wait for the end of the batch, when the driver passes them on together. */
+  get collecting(): boolean {
+    return this.#flushWork.scheduled;
+  }
+
   /** Opened and not yet closed (Linux: `netif_running`). */
   get running(): boolean {
     return (this.state & LINK_STATE_START) !== 0;
@@ -447,6 +452,7 @@ export class NetDevice implements LinkPort, Sender {
   /** The device may have stopped, and its link be closed, since the flush was asked for. */
   #flush(): void {
     if (this.running) this.link.flush?.();
+    this.room.shortened();
   }
 
   /** What comes in meanwhile is the next piece of work, so that two ends that answer each other can't hold up the rest. */

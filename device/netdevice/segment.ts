@@ -1,5 +1,6 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../drop.ts';
 import { checksumIsInside, completeChecksum } from '../memory/complete-checksum.ts';
+import { copyBytes } from '../memory/copy.ts';
 import {
   CHECKSUM_PARTIAL,
   GSO_ECN,
@@ -9,7 +10,6 @@ import {
   type Packet,
 } from '../memory/packet.ts';
 import { moveOwner } from '../memory/packet-owner.ts';
-import { copyBytes } from '../memory/pool.ts';
 import {
   ANY_CSUM,
   NETIF_F_GSO_UDP_L4,

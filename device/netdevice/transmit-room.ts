@@ -59,7 +59,7 @@ export class TransmitRoom {
     this.shortened();
   }
 
-  /** The transmit queue has become shorter. */
+  /** The transmit queue has become shorter, or the driver has passed on what it collected. */
   shortened(): void {
     if (this.#waiters.length > 0 && !this.crowded) this.#machine.clock.defer(this.#work);
   }

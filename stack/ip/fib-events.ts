@@ -45,6 +45,11 @@ export class FibEvents {
 
   /** Linux: `fib_netdev_event`. */
   #onDevice(event: number, info: NetdevInfo): void {
+    this.#change(event, info);
+    this.#fib.generation.value++;
+  }
+
+  #change(event: number, info: NetdevInfo): void {
     const { dev } = info;
     if (event === NETDEV_UNREGISTER) {
       this.#disable(dev, true);

@@ -1,6 +1,11 @@
 import { type Ipv4, maskOf } from '../wire/address.ts';
 import type { FibEntry } from './fib-entry.ts';
 
+/** A count of changes to what packets' ways are found with. */
+export interface RouteGeneration {
+  value: number;
+}
+
 const MASKS: readonly number[] = Array.from({ length: 33 }, (_, length) => maskOf(length) | 0);
 
 /**
@@ -15,8 +20,12 @@ export class FibTable {
   lengths: readonly number[] = [];
   readonly #prefixes: (Map<number, readonly FibEntry[]> | null)[] = new Array<null>(33).fill(null);
 
-  constructor(id: number) {
+  readonly #generation: RouteGeneration;
+
+  /** `generation` grows with every change of the table. */
+  constructor(id: number, generation: RouteGeneration) {
     this.id = id;
+    this.#generation = generation;
   }
 
   /** The routes to the prefix of `length` bits that `address` is in, in order of preference; undefined: none. */
@@ -66,6 +75,7 @@ export class FibTable {
   }
 
   #store(entry: FibEntry, entries: readonly FibEntry[]): void {
+    this.#generation.value++;
     const { prefixLength: length } = entry;
     const map = this.#prefixes[length] ?? new Map<number, readonly FibEntry[]>();
     if (entries.length === 0) map.delete(entry.destination | 0);

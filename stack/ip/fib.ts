@@ -15,7 +15,7 @@ import {
 import { checkRoute } from './fib-check.ts';
 import { type FibEntry, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTNH_F_DEAD, RTNH_F_LINKDOWN } from './fib-entry.ts';
 import { FibEvents } from './fib-events.ts';
-import { FibTable } from './fib-table.ts';
+import { FibTable, type RouteGeneration } from './fib-table.ts';
 import { inetDevice } from './inet-device.ts';
 import { routeError } from './route-types.ts';
 
@@ -46,8 +46,10 @@ export type FibMode = 'add' | 'append' | 'prepend' | 'replace' | 'change';
 /** The routing tables and what is asked of them (Linux: `net/ipv4/fib_*.c`). */
 export class Fib {
   readonly inet: Inet;
-  readonly local: FibTable = new FibTable(RT_TABLE_LOCAL);
-  readonly main: FibTable = new FibTable(RT_TABLE_MAIN);
+  /** Grows with every change of the tables, of devices, and of what was learned about destinations. */
+  readonly generation: RouteGeneration = { value: 0 };
+  readonly local: FibTable = new FibTable(RT_TABLE_LOCAL, this.generation);
+  readonly main: FibTable = new FibTable(RT_TABLE_MAIN, this.generation);
   readonly #events: FibEvents;
 
   constructor(inet: Inet) {

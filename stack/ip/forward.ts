@@ -78,8 +78,7 @@ export function forward(context: IpContext, shared: Packet, dev: NetDevice, path
     ip.input.options.pass(packet, recordedAddress(context, path, source, destination));
   }
   packet.packetType = PACKET_HOST;
-  const destination = packet.pool.view.getUint32(packet.network + IP_DESTINATION);
-  ip.output.transmitWithin(packet, path, destination, mtu);
+  ip.output.transmitWithin(packet, path, mtu);
 }
 
 /** The address that record route and its kin get from a router (Linux: `ip_rt_get_source`). */

@@ -1,12 +1,11 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
 import { EINVAL, EMSGSIZE, ENOBUFS } from '../../device/errno.ts';
 import { checksumIsInside, completeChecksum } from '../../device/memory/complete-checksum.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import { CHECKSUM_PARTIAL, GSO_ECN, type Packet } from '../../device/memory/packet.ts';
 import { moveOwner } from '../../device/memory/packet-owner.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
 import { DROP_CHECKSUM_OUTSIDE, sendSegments } from '../../device/netdevice/segment.ts';
 import { MIB } from '../counters.ts';
-import type { Ipv4 } from '../wire/address.ts';
 import { ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED } from '../wire/icmp.ts';
 import {
   IP_DF,
@@ -30,13 +29,7 @@ export const DROP_IP_FRAG_NEEDED: number = dropReason('ip_frag_needed');
  * bytes, and only the first the options that are not to be copied. Takes the packet's ownership; `-EMSGSIZE` when it says
  * DF, `-ENOBUFS` when there is no memory, with the rest not sent.
  */
-export function sendFragments(
-  context: IpContext,
-  packet: Packet,
-  path: Path,
-  destination: Ipv4,
-  mtu: number,
-): number {
+export function sendFragments(context: IpContext, packet: Packet, path: Path, mtu: number): number {
   const { mib, ns, machine } = context;
   const at = packet.start;
   const { view } = packet.pool;
@@ -91,7 +84,7 @@ export function sendFragments(
     fragment.ifindex = packet.ifindex;
     if (done === 0) moveOwner(packet, fragment);
     mib.add(MIB.IpFragCreates);
-    context.ip.output.finish(fragment, path, destination);
+    context.ip.output.finish(fragment, path);
     if (last) break;
   }
   mib.add(MIB.IpFragOKs);
@@ -109,16 +102,8 @@ export function segmentsExceed(context: IpContext, packet: Packet, mtu: number):
  * Cuts a super-segment that passes into datagrams and sends each in fragments (Linux: `ip_finish_output_gso`). Takes the packet's
  * ownership; 0 or the last negated errno.
  */
-export function sendSegmentsInFragments(
-  context: IpContext,
-  packet: Packet,
-  path: Path,
-  destination: Ipv4,
-  mtu: number,
-): number {
-  return sendSegments(path.dev, packet, 0, (segment) =>
-    sendFragments(context, segment, path, destination, mtu),
-  );
+export function sendSegmentsInFragments(context: IpContext, packet: Packet, path: Path, mtu: number): number {
+  return sendSegments(path.dev, packet, 0, (segment) => sendFragments(context, segment, path, mtu));
 }
 
 /** Copies `length` bytes that begin `from` bytes into a packet, wherever they are gathered, to `at` in another. */

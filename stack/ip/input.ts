@@ -4,6 +4,7 @@ import { checksumIsInside } from '../../device/memory/complete-checksum.ts';
 import {
   CHECKSUM_PARTIAL,
   PACKET_BROADCAST,
+  PACKET_HOST,
   PACKET_LOOPBACK,
   PACKET_MULTICAST,
   PACKET_OTHERHOST,
@@ -43,6 +44,7 @@ import {
 import type { IpContext } from './context.ts';
 import { forward } from './forward.ts';
 import { inetDevice } from './inet-device.ts';
+import { InputCache } from './input-cache.ts';
 import { OptionsInput } from './options-input.ts';
 import type { Path } from './path.ts';
 import { loopbackPath } from './route-input.ts';
@@ -71,7 +73,13 @@ export class IpInput {
   readonly options: OptionsInput;
   /** Asked about each datagram for another host: the path on which it is delivered here instead, null: none. */
   intercept: ((packet: Packet, dev: NetDevice) => Path | null) | null = null;
+  /**
+   * Asked about each datagram, or ICMP error, that nobody here waits for, before anything is done about that; `packet.network` is at its IP
+   * header. It copies what it wants. True: it is another stack's matter (Linux has no such thing; see docs/multi-queue.md).
+   */
+  astray: ((packet: Packet) => boolean) | null = null;
   readonly #context: IpContext;
+  readonly #cache = new InputCache();
 
   constructor(context: IpContext) {
     this.#context = context;
@@ -139,13 +147,24 @@ export class IpInput {
     const { routes } = this.#context;
     const { view } = packet.pool;
     const at = packet.network;
-    const source = view.getUint32(at + IP_SOURCE);
-    const destination = view.getUint32(at + IP_DESTINATION);
+    const source = view.getInt32(at + IP_SOURCE);
+    const destination = view.getInt32(at + IP_DESTINATION);
     const tos = view.getUint8(at + IP_TOS) & IPTOS_RT_MASK;
+    if (packet.packetType === PACKET_HOST) {
+      const known = this.#cache.find(destination, source, tos, dev.ifindex, routes.generation);
+      if (known !== null) {
+        this.options.current.reset();
+        if (header === IP_HLEN) this.deliver(packet, dev, known);
+        else this.#withOptions(packet, dev, known);
+        return;
+      }
+    }
     const path =
       packet.packetType === PACKET_LOOPBACK
-        ? this.#looped(dev, destination)
-        : routes.input(destination, source, tos, dev);
+        ? this.#looped(dev, destination >>> 0)
+        : routes.input(destination >>> 0, source >>> 0, tos, dev);
+    if (typeof path !== 'number' && path.type === RTN_LOCAL && packet.packetType === PACKET_HOST)
+      this.#cache.keep(destination, source, tos, dev.ifindex, path);
     if (typeof path === 'number') {
       dev.drop(packet, path === -EXDEV ? DROP_IP_RPFILTER : DROP_IP_MARTIAN);
       return;

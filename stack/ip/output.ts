@@ -177,29 +177,25 @@ export class IpOutput {
     mib.add(MIB.IpOutRequests);
     if (fields.protocol === IPPROTO_ICMP) this.#context.icmp.countOut(view.getUint8(packet.transport));
     const mtu = fields.mtu || pathMtu(path, machine.clock.recent());
-    return this.transmitWithin(packet, path, toHop, mtu, fields.loop);
+    return this.transmitWithin(packet, path, mtu, fields.loop);
   }
 
   /**
    * Sends a datagram whose IP header is at `packet.start`, in fragments if it must be (Linux: `ip_output`). Takes the packet's
    * ownership.
    */
-  transmit(packet: Packet, path: Path, destination: Ipv4): number {
-    return this.transmitWithin(
-      packet,
-      path,
-      destination,
-      pathMtu(path, this.#context.machine.clock.recent()),
-    );
+  transmit(packet: Packet, path: Path): number {
+    return this.transmitWithin(packet, path, pathMtu(path, this.#context.machine.clock.recent()));
   }
 
   /** The same with an MTU of the caller's, in bytes: for packets that pass, which learned MTUs don't concern. */
-  transmitWithin(packet: Packet, path: Path, destination: Ipv4, mtu: number, loop = true): number {
+  transmitWithin(packet: Packet, path: Path, mtu: number, loop = true): number {
     const context = this.#context;
     if (path.type === RTN_BROADCAST) {
       this.#loopBack(packet, path);
     } else if (path.type === RTN_MULTICAST) {
-      if (loop && inetDevice(path.dev)?.groups.has(destination) === true) this.#loopBack(packet, path);
+      const group = packet.pool.view.getUint32(packet.start + IP_DESTINATION);
+      if (loop && inetDevice(path.dev)?.groups.has(group) === true) this.#loopBack(packet, path);
       if (packet.pool.view.getUint8(packet.start + IP_TTL) === 0) {
         // Such a one is for this host only (Linux: `ip_mc_output`).
         packet.release();
@@ -207,18 +203,24 @@ export class IpOutput {
       }
     }
     if (packet.length > mtu) {
-      if (packet.gsoSize === 0) return sendFragments(context, packet, path, destination, mtu);
+      if (packet.gsoSize === 0) return sendFragments(context, packet, path, mtu);
       // Our own are cut to what their senders know of the path.
       if (packet.ifindex !== 0 && segmentsExceed(context, packet, mtu))
-        return sendSegmentsInFragments(context, packet, path, destination, mtu);
+        return sendSegmentsInFragments(context, packet, path, mtu);
     }
-    return this.finish(packet, path, destination);
+    return this.finish(packet, path);
   }
 
-  /** Hands a datagram that fits to its neighbour (Linux: `ip_finish_output2`). */
-  finish(packet: Packet, path: Path, destination: Ipv4): number {
+  /** Hands a datagram that fits to its neighbour, which its header's destination is behind (Linux: `ip_finish_output2`). */
+  finish(packet: Packet, path: Path): number {
     this.#count(packet, path);
-    const neighbour = this.#context.arp.nextHop(path.dev, path.gateway !== 0 ? path.gateway : destination);
+    // Signed, since those are never allocated.
+    const hop =
+      path.gateway !== 0 ? path.gateway | 0 : packet.pool.view.getInt32(packet.start + IP_DESTINATION);
+    const known = path.neighbour;
+    if (known !== null && (known.key | 0) === hop && !known.dead) return known.output(packet);
+    const neighbour = this.#context.arp.nextHop(path.dev, hop >>> 0);
+    path.neighbour = neighbour;
     if (neighbour === null) {
       this.#context.mib.add(MIB.IpOutDiscards);
       return this.#refuse(packet, DROP_IP_NO_NEIGHBOUR, -ENOBUFS);

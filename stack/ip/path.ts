@@ -1,5 +1,5 @@
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
-import type { RouteResult } from '../inet.ts';
+import type { NextHop, RouteResult } from '../inet.ts';
 import { type Ipv4, SCOPE_LINK } from '../wire/address.ts';
 import { IP_MAX } from '../wire/ipv4.ts';
 import type { FibEntry } from './fib-entry.ts';
@@ -21,6 +21,8 @@ export class Path implements RouteResult {
   gateway: Ipv4;
   /** What is answered to a packet that can't go on, as a positive errno; 0: it can. */
   readonly error: number;
+  /** The neighbour that the last packet went to, which may be gone by now; null: none did. */
+  neighbour: NextHop | null = null;
   /** A learned path MTU in bytes, 0: none; and until when it holds, in milliseconds of the clock. */
   pmtu = 0;
   expires: number = Number.POSITIVE_INFINITY;

@@ -41,7 +41,9 @@ export class PingRegistry {
 
   /** Takes an echo reply; one that nobody waits for is dropped in silence, as the kernel does. */
   receive(packet: Packet): void {
-    this.#users.get(packet.pool.view.getUint16(packet.start + ICMP_IDENTIFIER))?.receive(packet);
+    const user = this.#users.get(packet.pool.view.getUint16(packet.start + ICMP_IDENTIFIER));
+    if (user === undefined) this.#context.ip.input.astray?.(packet);
+    else user.receive(packet);
     packet.release();
   }
 
@@ -50,7 +52,9 @@ export class PingRegistry {
     const { view } = packet.pool;
     const at = packet.start + ipv4HeaderLength(view, packet.start);
     if (packet.end - at < ICMP_HLEN || view.getUint8(at + ICMP_TYPE) !== ICMP_ECHO) return;
-    this.#users.get(view.getUint16(at + ICMP_IDENTIFIER))?.error(packet, at, type, code, info);
+    const user = this.#users.get(view.getUint16(at + ICMP_IDENTIFIER));
+    if (user === undefined) this.#context.ip.input.astray?.(packet);
+    else user.error(packet, at, type, code, info);
   }
 
   get size(): number {

@@ -26,6 +26,7 @@ export function learnPmtu(context: IpContext, packet: Packet, mtu: number): void
   const destination = packet.pool.view.getUint32(packet.start + IP_DESTINATION);
   const { entry } = path;
   entry.exceptions ??= new RouteExceptions();
+  context.fib.generation.value++;
   entry.exceptions.learnMtu(entry, path.dev, destination, believed, locked, now + lifetime);
 }
 

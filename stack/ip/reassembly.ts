@@ -1,6 +1,7 @@
 import { DROP_POOL_EXHAUSTED, dropReason } from '../../device/drop.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import type { Packet } from '../../device/memory/packet.ts';
-import { copyBytes, LARGE_SLOT, SMALL_SLOT } from '../../device/memory/pool.ts';
+import { LARGE_SLOT, SMALL_SLOT } from '../../device/memory/pool.ts';
 import type { NetDevice } from '../../device/netdevice/netdevice.ts';
 import { MIB } from '../counters.ts';
 import { RTN_LOCAL } from '../wire/address.ts';

@@ -44,6 +44,7 @@ export function followRedirect(context: IpContext, packet: Packet, gateway: Ipv4
   const { entry } = path;
   entry.exceptions ??= new RouteExceptions();
   const expires = machine.clock.now() + settings.redirectTimeout.value * SECOND;
+  context.fib.generation.value++;
   entry.exceptions.learnGateway(entry, path.dev, destination, gateway, expires);
   context.neteventChain.call(NETEVENT_NEIGH_UPDATE, neighbour);
 }

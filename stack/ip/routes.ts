@@ -33,6 +33,14 @@ export class Routes implements RouteSeam {
     this.fib = fib;
   }
 
+  /**
+   * Grows with every change that may lead packets another way: of routes, devices, what was learned, settings. A path that was found
+   * holds until then (Linux: `rt_genid`, `dst_check`).
+   */
+  get generation(): number {
+    return this.fib.generation.value + this.inet.sysctl.changes;
+  }
+
   addressType(address: Ipv4): number {
     return this.fib.addressType(address, null);
   }

@@ -51,6 +51,8 @@ export class Arp implements NeighbourSeam {
   readonly proxies: ProxyTable = new ProxyTable();
   readonly announcer: Announcer;
   readonly conflicts: ConflictDetector;
+  /** Asked about each frame before anything is done with it; true: it took the frame, which is another stack's matter. */
+  relay: ((packet: Packet, dev: NetDevice) => boolean) | null = null;
   readonly #inet: Inet;
   readonly #deviceBlock: NotifierBlock<NetdevInfo> = { notify: (event, info) => this.#onDevice(event, info) };
   readonly #addressBlock: NotifierBlock<InetAddress> = {
@@ -98,7 +100,7 @@ export class Arp implements NeighbourSeam {
 
   #receive(packet: Packet, dev: NetDevice): void {
     if (this.#closed) dev.drop(packet, DROP_UNHANDLED_PROTOCOL);
-    else this.input.receive(packet, dev);
+    else if (this.relay === null || !this.relay(packet, dev)) this.input.receive(packet, dev);
   }
 
   /** Linux: `arp_netdev_event`, and what `inetdev_event` and `fib_netdev_event` do to neighbours. */

@@ -20,6 +20,8 @@ import { Memberships } from './memberships.ts';
 import type { PortUser } from './ports.ts';
 import { Socket } from './socket.ts';
 
+const NO_BYTES = new Uint8Array(0);
+
 /** A socket of the Internet protocols (Linux: `struct inet_sock`). */
 export abstract class InetSocket extends Socket implements PortUser {
   readonly family: Family;
@@ -56,7 +58,7 @@ export abstract class InetSocket extends Socket implements PortUser {
   multicastSource = 0;
   /** IP options on what it sends, null: none; and as they were given. */
   options: IpOptions | null = null;
-  optionBytes: Uint8Array = new Uint8Array(0);
+  optionBytes: Uint8Array = NO_BYTES;
   readonly memberships: Memberships;
 
   constructor(layer: SocketLayer, family: Family, type: number, protocol: number) {

@@ -1,6 +1,6 @@
 import { EFAULT } from '../../device/errno.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import type { Packet } from '../../device/memory/packet.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
 
 type Iov = readonly (Uint8Array | null)[];
 

@@ -302,7 +302,7 @@ export class RawSocket extends DatagramSocket {
     packet.mark = this.#parameters.mark;
     packet.priority = this.#parameters.priority;
     if (this.protocol === IPPROTO_ICMP && length > header) icmp.countOut(view.getUint8(at + header));
-    const result = ip.output.transmitWithin(packet, path, fields.destination, path.dev.mtu);
+    const result = ip.output.transmitWithin(packet, path, path.dev.mtu);
     return result === NET_XMIT_DROP ? -ENOBUFS : Math.min(0, result);
   }
 }

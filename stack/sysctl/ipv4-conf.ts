@@ -63,6 +63,7 @@ export class Ipv4Conf {
 
   /** Recomputes `values`. */
   refresh(): void {
+    this.#table.changes++;
     for (const name of NAMES) {
       const own = this.knobs[name].value;
       this.values[name] =

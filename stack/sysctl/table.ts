@@ -37,6 +37,8 @@ export interface TextSetting {
  * comes in is checked against its range.
  */
 export class SysctlTable {
+  /** Grows with every change of a setting. */
+  changes = 0;
   readonly #knobs = new Map<string, Knob>();
   readonly #texts = new Map<string, TextSetting>();
 
@@ -82,6 +84,7 @@ export class SysctlTable {
     if (knob === undefined) {
       const text = this.#texts.get(name);
       if (text === undefined) return -ENOENT;
+      this.changes++;
       return text.set?.(String(value)) ?? -EACCES;
     }
     const trimmed = String(value).trim();
@@ -90,6 +93,7 @@ export class SysctlTable {
     if (number < knob.min || number > knob.max) return -EINVAL;
     knob.value = number;
     knob.onChange?.();
+    this.changes++;
     return 0;
   }
 

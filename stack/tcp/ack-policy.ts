@@ -92,7 +92,7 @@ function measureReceiverRtt(conn: Connection): void {
     if (((tcb.rcvNxt - tcb.rcvRttSeq) | 0) < 0) return;
     updateReceiverRtt(conn, Math.max(now - tcb.rcvRttTimeUs, 1), true);
   }
-  tcb.rcvRttSeq = (tcb.rcvNxt + tcb.rcvWnd) >>> 0;
+  tcb.rcvRttSeq = (tcb.rcvNxt + tcb.rcvWnd) | 0;
   tcb.rcvRttTimeUs = now;
 }
 

@@ -71,7 +71,7 @@ export function receiveAck(conn: Connection, incoming: Incoming, options: TcpOpt
   let flags = flag;
   if (before(ack, prior)) {
     const most = Math.min(tcb.maxWindow, tcb.bytesAcked);
-    if (before(ack, (prior - most) >>> 0)) {
+    if (before(ack, (prior - most) | 0)) {
       if ((flags & FLAG_NO_CHALLENGE_ACK) === 0) challengeAck(conn);
       return ACK_TOO_OLD;
     }

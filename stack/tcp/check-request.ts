@@ -63,11 +63,11 @@ export function checkRequest(
     }
     return dropped(request, packet);
   }
-  if (conn === null && (flags & TH_ACK) !== 0 && ack !== (request.iss + 1) >>> 0) {
+  if (conn === null && (flags & TH_ACK) !== 0 && ack !== ((request.iss + 1) | 0)) {
     replyReset(tcp, network, packet, incoming);
     return dropped(request, packet);
   }
-  const limit = (rcvNxt + request.rcvWnd) >>> 0;
+  const limit = (rcvNxt + request.rcvWnd) | 0;
   const acceptable =
     seq === rcvNxt ||
     (after(incoming.endSeq, rcvNxt) && before(seq, limit)) ||

@@ -56,8 +56,8 @@ export function openChild(listener: Listener, request: Request, incoming: Incomi
   if (findPath(conn) < 0) return null;
   tcb.iss = request.iss;
   tcb.irs = request.irs;
-  const receive = (request.irs + 1) >>> 0;
-  const send = (request.iss + 1) >>> 0;
+  const receive = (request.irs + 1) | 0;
+  const send = (request.iss + 1) | 0;
   tcb.rcvNxt = receive;
   tcb.rcvWup = receive;
   tcb.copiedSeq = receive;

@@ -118,7 +118,7 @@ function queueSyn(conn: Connection): Segment {
   const { tcb, tcp } = conn;
   const segment = tcp.segments.take();
   segment.seq = tcb.writeSeq;
-  segment.endSeq = (tcb.writeSeq + 1) >>> 0;
+  segment.endSeq = (tcb.writeSeq + 1) | 0;
   segment.flags = TH_SYN;
   segment.transmissions = 1;
   tcb.writeSeq = segment.endSeq;

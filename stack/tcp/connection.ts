@@ -45,6 +45,9 @@ export interface ConnectionOwner extends PacketOwner {
   lentBack(first: number, count: number): void;
 }
 
+/** What a connection knows to which no SACK ever came: pairs of start and end that cover nothing. */
+export const NO_SACKS: Int32Array = new Int32Array(8);
+
 /**
  * One connection (Linux: `struct tcp_sock`): its control block, its queues, its timers. What is done to it stands in the files
  * beside this one, a concern each; the state that they share is all here.
@@ -94,7 +97,7 @@ export class Connection extends TcpEntry implements RoomWaiter {
   /** Buffers that callers have lent it (MSG_ZEROCOPY), null: nobody ever did. */
   lent: LentBuffers | null = null;
   /** Pairs of start and end: the blocks that the last SACKs told of. To forget them costs time only. */
-  readonly knownSacks: Uint32Array = new Uint32Array(8);
+  knownSacks: Int32Array = NO_SACKS;
   readonly receiveQueue: ReceiveQueue = new ReceiveQueue();
   readonly outOfOrder: OutOfOrderQueue = new OutOfOrderQueue();
   readonly receiverSack: ReceiverSack = new ReceiverSack();
@@ -111,6 +114,12 @@ export class Connection extends TcpEntry implements RoomWaiter {
 
   /** The path of the last segment sent, null: none was found. */
   path: NetworkPath | null = null;
+  /** With what it was found: the routes' generation (-1: not to be relied on), TOS and interface. */
+  pathGeneration = -1;
+  pathTos = 0;
+  pathIfindex = 0;
+  /** Sum of the pseudo header but for the length, -1: not known yet. */
+  pseudoSum = -1;
   /** Whether the fast path may be tried (Linux: `pred_flags` is not 0). */
   predicted = false;
   /** A writer found the send buffer full and wants to hear of room (Linux: `SOCK_NOSPACE`). */

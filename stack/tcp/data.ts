@@ -14,6 +14,7 @@ import { DUPLICATE } from './out-of-order.ts';
 import { footprint, trimFront, truesize } from './payload.ts';
 import { enterQuickack } from './quickack.ts';
 import { after, before } from './sequence.ts';
+import { isLastOfItsKind, isTooDearForHoles, isTooDearToQueue } from './spared-slots.ts';
 import { EVENT_FIN, nextState } from './states.ts';
 import { TCP_CLOSE_WAIT, TCP_CLOSING, TCP_TIME_WAIT } from './tcb.ts';
 import { sendAck } from './transmit.ts';
@@ -61,7 +62,7 @@ export function queueData(conn: Connection, packet: Packet, incoming: Incoming):
     refuse(conn, packet, DROP_TCP_OLD_DATA);
     return;
   }
-  if (!before(seq, (tcb.rcvNxt + receiveWindow(tcb)) >>> 0)) {
+  if (!before(seq, (tcb.rcvNxt + receiveWindow(tcb)) | 0)) {
     refuse(conn, packet, DROP_TCP_OUT_OF_WINDOW);
     return;
   }
@@ -89,10 +90,10 @@ function refuse(conn: Connection, packet: Packet, reason: number): void {
 function queueInOrder(conn: Connection, packet: Packet, incoming: Incoming, skip: number): void {
   const { tcb, tcp, receiveQueue } = conn;
   const fin = (incoming.flags & TH_FIN) !== 0;
-  if (!reserve(conn, packet, incoming.seq)) {
+  if (isTooDearToQueue(packet) || !reserve(conn, packet, incoming.seq)) {
     tcb.ackPending |= ACK_NOMEM | ACK_NOW | ACK_SCHED;
     conn.notify(READABLE);
-    if (receiveQueue.length > 0 && incoming.bytes > 0) {
+    if (incoming.bytes > 0 && (receiveQueue.length > 0 || isLastOfItsKind(packet))) {
       tcp.mib.add(MIB.TcpExtTCPRcvQDrop);
       tcp.drop(packet, DROP_TCP_RECEIVE_BUFFER);
       return;
@@ -129,17 +130,8 @@ export function dataReady(conn: Connection): void {
 
 /** The next bytes have been received (Linux: `tcp_rcv_nxt_update`). */
 export function advanceRcvNxt(conn: Connection, bytes: number): void {
-  conn.tcb.rcvNxt = (conn.tcb.rcvNxt + bytes) >>> 0;
+  conn.tcb.rcvNxt = (conn.tcb.rcvNxt + bytes) | 0;
   conn.tcb.bytesReceived += bytes;
-}
-
-/** Of a kind of slot, one in so many is never held by what is out of order: the segment that fills the hole must find one. */
-const SPARED = 8;
-
-function slotsAreScarce(packet: Packet): boolean {
-  const { pool } = packet;
-  if (packet.slot < pool.smallSlots) return pool.smallFree < pool.smallSlots / SPARED;
-  return pool.largeFree < pool.largeSlots / SPARED;
 }
 
 /** Linux: `tcp_data_queue_ofo`. */
@@ -147,7 +139,7 @@ function queueOutOfOrder(conn: Connection, packet: Packet, incoming: Incoming): 
   const { tcb, tcp, outOfOrder } = conn;
   const { seq, endSeq } = incoming;
   checkMark(conn, incoming);
-  if (slotsAreScarce(packet) || !reserve(conn, packet, seq)) {
+  if (isTooDearForHoles(packet) || !reserve(conn, packet, seq)) {
     tcp.mib.add(MIB.TcpExtTCPOFODrop);
     conn.notify(READABLE);
     tcp.drop(packet, DROP_TCP_OUT_OF_ORDER_MEMORY);
@@ -244,8 +236,8 @@ function reserve(conn: Connection, packet: Packet, seq: number): boolean {
 function canIngest(conn: Connection, packet: Packet, seq: number): boolean {
   const { tcb, receiveMemory } = conn;
   if (receiveMemory + packet.length <= tcb.rcvbuf) return true;
-  const end = (seq + packet.length) >>> 0;
-  return receiveMemory <= tcb.rcvbuf && !after(end, (tcb.rcvNxt + receiveWindow(tcb)) >>> 0);
+  const end = (seq + packet.length) | 0;
+  return receiveMemory <= tcb.rcvbuf && !after(end, (tcb.rcvNxt + receiveWindow(tcb)) | 0);
 }
 
 /** Linux: `tcp_prune_queue`. */

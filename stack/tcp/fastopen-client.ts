@@ -88,7 +88,7 @@ function sendSynData(conn: Connection, syn: Segment, payload: SynPayload): numbe
   if (bytes === 0 && room > 0) return -1;
   const data = tcp.segments.take();
   data.seq = syn.seq;
-  data.endSeq = (tcb.writeSeq + bytes) >>> 0;
+  data.endSeq = (tcb.writeSeq + bytes) | 0;
   data.flags = syn.flags;
   data.gsoSize = bytes;
   data.transmissions = 1;
@@ -118,7 +118,7 @@ function copyPayload(conn: Connection, payload: SynPayload, most: number): numbe
   for (const part of payload.iov) {
     for (let from = 0; part !== null && from < part.length && copied < most; ) {
       const wanted = Math.min(part.length - from, most - copied);
-      const taken = conn.sendBuffer.append((conn.tcb.writeSeq + copied) >>> 0, part, from, wanted);
+      const taken = conn.sendBuffer.append((conn.tcb.writeSeq + copied) | 0, part, from, wanted);
       if (taken === 0) return copied;
       from += taken;
       copied += taken;

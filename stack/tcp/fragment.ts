@@ -43,7 +43,7 @@ export function splitSegment(
   const { tcb, tcp } = conn;
   const rest = tcp.segments.take();
   const counted = segment.pcount;
-  rest.seq = (segment.seq + bytes) >>> 0;
+  rest.seq = (segment.seq + bytes) | 0;
   rest.endSeq = segment.endSeq;
   segment.endSeq = rest.seq;
   rest.flags = segment.flags & ~TH_CWR;

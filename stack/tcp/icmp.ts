@@ -43,13 +43,13 @@ export function icmpError(tcp: Tcp, packet: Packet, type: number, code: number, 
     view.getUint16(header + TCP_DESTINATION_PORT),
     packet.ifindex,
   );
-  const seq = view.getUint32(header + TCP_SEQUENCE);
+  const seq = view.getInt32(header + TCP_SEQUENCE);
   if (entry instanceof Request) {
     const hard = type === ICMP_PARAMETERPROB || type === ICMP_TIME_EXCEEDED || type === ICMP_DEST_UNREACH;
     entry.listener!.requestError(entry, seq, hard);
   } else if (entry instanceof Connection) {
     connectionError(entry, packet, seq, type, code, info);
-  } else if (entry === null) {
+  } else if (entry === null && tcp.context.ip.input.astray?.(packet) !== true) {
     tcp.mib.add(MIB.IcmpInErrors);
   }
 }

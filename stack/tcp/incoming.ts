@@ -49,14 +49,14 @@ export function readIncoming(packet: Packet, out: Incoming): boolean {
   out.at = at;
   out.remotePort = view.getUint16(at + TCP_SOURCE_PORT);
   out.localPort = view.getUint16(at + TCP_DESTINATION_PORT);
-  out.seq = view.getUint32(at + TCP_SEQUENCE);
-  out.ack = view.getUint32(at + TCP_ACKNOWLEDGMENT);
+  out.seq = view.getInt32(at + TCP_SEQUENCE);
+  out.ack = view.getInt32(at + TCP_ACKNOWLEDGMENT);
   out.flags = flags;
   out.window = view.getUint16(at + TCP_WINDOW);
   out.urgent = view.getUint16(at + TCP_URGENT);
   out.headerLength = headerLength;
   out.bytes = packet.length - headerLength;
-  out.endSeq = (out.seq + out.bytes + ((flags & TH_SYN) >>> 1) + (flags & TH_FIN)) >>> 0;
+  out.endSeq = (out.seq + out.bytes + ((flags & TH_SYN) >>> 1) + (flags & TH_FIN)) | 0;
   out.ifindex = packet.ifindex;
   return true;
 }

@@ -22,6 +22,7 @@ import { replaceTsRecent } from './paws.ts';
 import { truesize } from './payload.ts';
 import { checkSpace } from './send-space.ts';
 import { after, before } from './sequence.ts';
+import { isTooDearToQueue } from './spared-slots.ts';
 import { EVENT_FIN_ACKED, nextState, stateIn } from './states.ts';
 import { receiveInSynSent } from './syn-sent.ts';
 import {
@@ -85,7 +86,7 @@ function readOptions(conn: Connection, packet: Packet, incoming: Incoming, syn: 
   tcb.sawTstamp = options.sawTimestamp;
   if (options.sawTimestamp === 0) return;
   tcb.rcvTsval = options.tsval;
-  if (options.tsecr !== 0) options.tsecr = (options.tsecr - tcb.tsOffset) >>> 0;
+  if (options.tsecr !== 0) options.tsecr = (options.tsecr - tcb.tsOffset) | 0;
   tcb.rcvTsecr = options.tsecr;
 }
 
@@ -105,7 +106,8 @@ function receiveEstablished(conn: Connection, packet: Packet, incoming: Incoming
       fastAck(conn, packet, incoming);
       return;
     }
-    if (conn.receiveMemory + truesize(packet) <= tcb.rcvbuf && !tcp.memory.pressure) {
+    const fits = conn.receiveMemory + truesize(packet) <= tcb.rcvbuf;
+    if (fits && !tcp.memory.pressure && !isTooDearToQueue(packet)) {
       fastData(conn, packet, incoming);
       return;
     }
@@ -147,13 +149,13 @@ function predictedTimestamp(conn: Connection, packet: Packet, incoming: Incoming
   if (tcb.tcpHeaderLen !== TCP_HLEN + TCPOLEN_TSTAMP_ALIGNED) return true;
   const { view } = packet.pool;
   const at = incoming.at + TCP_HLEN;
-  if (view.getUint32(at) !== ALIGNED_TIMESTAMP) return false;
-  const tsval = view.getUint32(at + 4);
+  if (view.getInt32(at) !== ALIGNED_TIMESTAMP) return false;
+  const tsval = view.getInt32(at + 4);
   if (((tsval - tcb.tsRecent) | 0) < 0) return false;
-  const tsecr = view.getUint32(at + 8);
+  const tsecr = view.getInt32(at + 8);
   options.sawTimestamp = 1;
   options.tsval = tsval;
-  options.tsecr = tsecr !== 0 ? (tsecr - tcb.tsOffset) >>> 0 : 0;
+  options.tsecr = tsecr !== 0 ? (tsecr - tcb.tsOffset) | 0 : 0;
   tcb.sawTstamp = 1;
   tcb.rcvTsval = tsval;
   tcb.rcvTsecr = options.tsecr;
@@ -259,7 +261,7 @@ function enterFinWait2(conn: Connection, packet: Packet, incoming: Incoming): bo
     return true;
   }
   const fin = incoming.flags & TH_FIN;
-  const newData = incoming.endSeq !== incoming.seq && after((incoming.endSeq - fin) >>> 0, tcb.rcvNxt);
+  const newData = incoming.endSeq !== incoming.seq && after((incoming.endSeq - fin) | 0, tcb.rcvNxt);
   if (tcb.linger2Ms < 0 || newData) {
     tcp.mib.add(MIB.TcpExtTCPAbortOnData);
     done(conn);
@@ -294,7 +296,7 @@ function takeTextInState(conn: Connection, packet: Packet, incoming: Incoming): 
     (tcb.shutdown & RCV_SHUTDOWN) !== 0
   ) {
     const fin = incoming.flags & TH_FIN;
-    if (incoming.endSeq !== incoming.seq && after((incoming.endSeq - fin) >>> 0, tcb.rcvNxt)) {
+    if (incoming.endSeq !== incoming.seq && after((incoming.endSeq - fin) | 0, tcb.rcvNxt)) {
       tcp.mib.add(MIB.TcpExtTCPAbortOnData);
       resetReceived(conn);
       return false;

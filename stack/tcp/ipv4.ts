@@ -7,7 +7,7 @@ import { learnPmtu } from '../ip/pmtu.ts';
 import { type Family, IPV4 } from '../socket/family.ts';
 import { isLimitedBroadcast, isMulticast, isZeronet, RTN_LOCAL } from '../wire/address.ts';
 import { IP_DF, IPPROTO_TCP, IPTOS_RT_MASK } from '../wire/ipv4.ts';
-import type { NetworkMetrics, NetworkPath, TcpNetwork } from './network.ts';
+import type { Ends, NetworkMetrics, NetworkPath, TcpNetwork } from './network.ts';
 
 const NO_METRICS: NetworkMetrics = {};
 
@@ -30,6 +30,10 @@ export class Ipv4Network implements TcpNetwork {
 
   constructor(context: IpContext) {
     this.#context = context;
+  }
+
+  get generation(): number {
+    return this.#context.routes.generation;
   }
 
   route(local: number, remote: number, ifindex: number, tos: number): NetworkPath | number {
@@ -63,8 +67,7 @@ export class Ipv4Network implements TcpNetwork {
   send(
     packet: Packet,
     path: NetworkPath,
-    local: number,
-    remote: number,
+    ends: Ends,
     tos: number,
     ttl: number,
     dontFragment: boolean,
@@ -73,8 +76,8 @@ export class Ipv4Network implements TcpNetwork {
     const { output } = this.#context.ip;
     const fields = this.#fields;
     const way = path as Path;
-    fields.source = local;
-    fields.destination = remote;
+    fields.source = ends.local;
+    fields.destination = ends.remote;
     fields.ttl = ttl > 0 ? ttl : output.defaultTtl(way);
     fields.tos = tos;
     fields.fragment = dontFragment ? IP_DF : 0;

@@ -34,7 +34,7 @@ export function probeMtu(conn: Connection, mss: number): number {
     return MTU_PROBE_NONE;
   }
   if ((tcb.writeSeq - tcb.sndNxt) >>> 0 < needed || tcb.sndWnd < needed) return MTU_PROBE_NONE;
-  if (after((tcb.sndNxt + needed) >>> 0, windowEnd(tcb))) return MTU_PROBE_WAITS;
+  if (after((tcb.sndNxt + needed) | 0, windowEnd(tcb))) return MTU_PROBE_WAITS;
   const inFlight = packetsInFlight(tcb);
   if (inFlight + 2 > tcb.sndCwnd) return inFlight === 0 ? MTU_PROBE_NONE : MTU_PROBE_WAITS;
   const head = conn.sendHead;

@@ -8,6 +8,14 @@ export interface NetworkPath {
   readonly dev: NetDevice;
   /** Nobody may send smaller packets to find out what passes: no DF. */
   readonly mtuLocked: boolean;
+  /** Until when it holds, in milliseconds of the clock; mostly for ever. */
+  readonly expires: number;
+}
+
+/** The addresses that a segment goes between. They are passed in an object, since to pass large numbers allocates. */
+export interface Ends {
+  readonly local: number;
+  readonly remote: number;
 }
 
 /** Metrics of a route that concern TCP; what is not set is left out. */
@@ -29,6 +37,8 @@ export interface TcpNetwork {
   readonly family: Family;
   /** `GSO_TCPV4`, `GSO_TCPV6`. */
   readonly gsoType: number;
+  /** Grows when a path that was found may not hold any more. */
+  readonly generation: number;
   /** The path to `remote`, or a negated errno. `local` 0: any source; `ifindex` 0: any interface. */
   route(local: number, remote: number, ifindex: number, tos: number): NetworkPath | number;
   /** The source address that a path suggests; 0: none. */
@@ -49,8 +59,7 @@ export interface TcpNetwork {
   send(
     packet: Packet,
     path: NetworkPath,
-    local: number,
-    remote: number,
+    ends: Ends,
     tos: number,
     ttl: number,
     dontFragment: boolean,

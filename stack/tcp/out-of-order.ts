@@ -8,15 +8,18 @@ export const INSERTED = 0;
 export const DUPLICATE = 1;
 
 const FIRST = 8;
+/** What a queue has that never held anything: most connections' do not. */
+const NO_NUMBERS = new Int32Array(0);
+const NO_FLAGS = new Uint8Array(0);
 
 /**
  * Received packets with a hole before them, in sequence order (Linux: `out_of_order_queue`). The place of a packet is found
  * by halving, so that a peer who sends the worst order there is gains nothing by it.
  */
 export class OutOfOrderQueue {
-  #seq = new Uint32Array(FIRST);
-  #end = new Uint32Array(FIRST);
-  #fin = new Uint8Array(FIRST);
+  #seq: Int32Array = NO_NUMBERS;
+  #end: Int32Array = NO_NUMBERS;
+  #fin: Uint8Array = NO_FLAGS;
   readonly #packets: Packet[] = [];
   /** What the packets count against the receive buffer. */
   memory = 0;
@@ -126,11 +129,11 @@ export class OutOfOrderQueue {
   #overlap(start: number, end: number): void {
     if (!this.overlaps) {
       this.overlaps = true;
-      this.overlapStart = start >>> 0;
-      this.overlapEnd = end >>> 0;
+      this.overlapStart = start | 0;
+      this.overlapEnd = end | 0;
     } else if (!after(start, this.overlapEnd) && !after(this.overlapStart, end)) {
-      if (before(start, this.overlapStart)) this.overlapStart = start >>> 0;
-      if (after(end, this.overlapEnd)) this.overlapEnd = end >>> 0;
+      if (before(start, this.overlapStart)) this.overlapStart = start | 0;
+      if (after(end, this.overlapEnd)) this.overlapEnd = end | 0;
     }
   }
 
@@ -164,9 +167,9 @@ export class OutOfOrderQueue {
   }
 
   #grow(): void {
-    const size = this.#seq.length * 2;
-    const seq = new Uint32Array(size);
-    const end = new Uint32Array(size);
+    const size = Math.max(FIRST, this.#seq.length * 2);
+    const seq = new Int32Array(size);
+    const end = new Int32Array(size);
     const fin = new Uint8Array(size);
     seq.set(this.#seq);
     end.set(this.#end);

@@ -12,7 +12,7 @@ import { growSegment, newDataSent, windowEnd } from './send-queue.ts';
 import { after } from './sequence.ts';
 import { scheduleLossProbe } from './tail-loss-probe.ts';
 import { packetsInFlight, TCP_CA_RECOVERY, TCP_CLOSE, type Tcb } from './tcb.ts';
-import { transmitSegment } from './transmit.ts';
+import { packetReach, transmitSegment } from './transmit.ts';
 
 /** Everything that may go; one segment; one segment even if the congestion window is full. */
 export const PUSH_ALL = 0;
@@ -62,14 +62,16 @@ export function writeXmit(conn: Connection, mss: number, nonagle: number, push: 
       break;
     }
     const urgent = tcb.sndUp !== tcb.sndUna && after(tcb.sndUp, tcb.sndUna);
-    const limit = segs > 1 && !urgent ? splitPoint(conn, segment, mss, quota, nonagle) : mss;
+    const fits = segs > 1 && !urgent ? splitPoint(conn, segment, mss, quota, nonagle) : mss;
+    const reach = fits > mss && segment.fragments === 0 ? packetReach(conn, segment.seq, mss, fits) : fits;
+    const limit = Math.min(fits, reach);
     if (segmentBytes(segment) > limit) splitSegment(conn, conn.writeQueue, segment, limit, mss);
     if (mustWait(conn)) break;
     if (transmitSegment(conn, segment) !== 0) break;
     newDataSent(conn, segment);
     if (segmentBytes(segment) < segment.pcount * mss) tcb.sndSml = segment.endSeq;
     sent += segment.pcount;
-    if (push !== PUSH_ALL) break;
+    if (push !== PUSH_ALL || (reach < fits && waitsForMore(conn))) break;
   }
   if (rwndStops) startRwndLimited(conn);
   else stopRwndLimited(conn);
@@ -107,7 +109,7 @@ export function markPush(tcb: Tcb, segment: Segment): void {
 
 /** Whether so much was written since the last push that it is time for one (Linux: `forced_push`). */
 export function forcedPush(tcb: Tcb): boolean {
-  return after(tcb.writeSeq, (tcb.pushedSeq + (tcb.maxWindow >>> 1)) >>> 0);
+  return after(tcb.writeSeq, (tcb.pushedSeq + (tcb.maxWindow >>> 1)) | 0);
 }
 
 /** A window that is closed, with nothing out, is probed (Linux: `tcp_check_probe_timer`). */
@@ -123,15 +125,15 @@ export function sendFin(conn: Connection): void {
   const tail = conn.writeQueue.tail;
   if (tail !== null) {
     tail.flags |= TH_FIN;
-    tail.endSeq = (tail.endSeq + 1) >>> 0;
+    tail.endSeq = (tail.endSeq + 1) | 0;
   } else {
     const segment = tcp.segments.take();
     segment.seq = tcb.writeSeq;
-    segment.endSeq = (tcb.writeSeq + 1) >>> 0;
+    segment.endSeq = (tcb.writeSeq + 1) | 0;
     segment.flags = TH_ACK | TH_FIN;
     conn.writeQueue.append(segment);
   }
-  tcb.writeSeq = (tcb.writeSeq + 1) >>> 0;
+  tcb.writeSeq = (tcb.writeSeq + 1) | 0;
   pushPending(conn, currentMss(conn), NAGLE_OFF);
 }
 
@@ -142,6 +144,17 @@ export function sendFin(conn: Connection): void {
 export function mustWait(conn: Connection): boolean {
   const { path, tcb } = conn;
   if (path === null || !path.dev.room.crowded || tcb.packetsOut === 0) return false;
+  path.dev.room.wait(conn);
+  return true;
+}
+
+/**
+ * Whether what a page's end has cut off is all that waits, so that it had better go together with what is written later in this batch;
+ * it goes when the device has passed on what it collected.
+ */
+function waitsForMore(conn: Connection): boolean {
+  const { path, writeQueue } = conn;
+  if (path === null || !path.dev.collecting || writeQueue.head !== writeQueue.tail) return false;
   path.dev.room.wait(conn);
   return true;
 }
@@ -166,7 +179,7 @@ export function tsoSegs(conn: Connection, mss: number): number {
 
 /** Linux: `tcp_snd_wnd_test`. */
 export function fitsWindow(tcb: Tcb, segment: Segment, mss: number): boolean {
-  const end = segmentBytes(segment) > mss ? (segment.seq + mss) >>> 0 : segment.endSeq;
+  const end = segmentBytes(segment) > mss ? (segment.seq + mss) | 0 : segment.endSeq;
   return !after(end, windowEnd(tcb));
 }
 

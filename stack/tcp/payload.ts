@@ -1,5 +1,5 @@
+import { copyBytes } from '../../device/memory/copy.ts';
 import type { Packet } from '../../device/memory/packet.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
 
 /** Bytes of a packet's record (Linux: `sizeof(struct sk_buff)`). */
 const RECORD = 256;

@@ -119,7 +119,7 @@ function take(conn: Connection, bytes: number): void {
 
 function moved(conn: Connection, bytes: number): void {
   const { tcb } = conn;
-  tcb.copiedSeq = (tcb.copiedSeq + bytes) >>> 0;
+  tcb.copiedSeq = (tcb.copiedSeq + bytes) | 0;
   if (tcb.urgData !== 0 && after(tcb.copiedSeq, tcb.urgSeq)) {
     tcb.urgData = 0;
     checkFastPath(conn);

@@ -24,12 +24,12 @@ export function receiveCookie(listener: Listener, packet: Packet, incoming: Inco
   const request = new Request(tcp, network, listener);
   parseTcpOptions(packet.pool.view, incoming.at + TCP_HLEN, incoming.headerLength - TCP_HLEN, false, options);
   const stamped = options.sawTimestamp !== 0 && options.tsecr !== 0;
-  addressRequest(listener, request, incoming, (incoming.seq - 1) >>> 0);
-  request.iss = (incoming.ack - 1) >>> 0;
+  addressRequest(listener, request, incoming, (incoming.seq - 1) | 0);
+  request.iss = (incoming.ack - 1) | 0;
   request.mss = mss;
   request.tsOffset = stamped ? tcp.timestampOffset(incoming.local, incoming.remote) : 0;
   if (stamped) {
-    const echoed = (options.tsecr - request.tsOffset) >>> 0;
+    const echoed = (options.tsecr - request.tsOffset) | 0;
     const wscale = cookieWscale(echoed);
     request.tstampOk = 1;
     request.tsRecent = options.tsval;

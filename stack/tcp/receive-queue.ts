@@ -2,12 +2,16 @@ import type { Packet } from '../../device/memory/packet.ts';
 import type { HeldBytes } from '../socket/held-bytes.ts';
 import { copyPayload, footprint, trimFront } from './payload.ts';
 
+const FIRST = 4;
+/** What a queue has that never held anything. */
+const NO_SIZES = new Uint32Array(0);
+
 /**
  * Received bytes in order, as the packets that they came in: each begins at its first byte that was not read. It is one run
  * of sequence numbers without holes, from `copiedSeq` to `rcvNxt` (Linux: `sk_receive_queue`).
  */
 export class ReceiveQueue {
-  #ring: (Packet | null)[] = [null, null, null, null];
+  #ring: (Packet | null)[] = [];
   #head = 0;
   #count = 0;
   /** Bytes that can be read. */
@@ -18,7 +22,7 @@ export class ReceiveQueue {
   footprint = 0;
   /** When the packet came that was read last, in milliseconds of the clock; 0: not known. */
   arrivedMs = 0;
-  #sizes = new Uint32Array(4);
+  #sizes: Uint32Array = NO_SIZES;
 
   get length(): number {
     return this.#count;
@@ -147,8 +151,9 @@ export class ReceiveQueue {
 
   #grow(): void {
     const old = this.#ring;
-    const ring = new Array<Packet | null>(old.length * 2).fill(null);
-    const sizes = new Uint32Array(old.length * 2);
+    const size = Math.max(FIRST, old.length * 2);
+    const ring = new Array<Packet | null>(size).fill(null);
+    const sizes = new Uint32Array(size);
     for (let i = 0; i < this.#count; i++) {
       const from = (this.#head + i) & (old.length - 1);
       ring[i] = old[from]!;

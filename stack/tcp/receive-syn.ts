@@ -108,7 +108,7 @@ export function addressRequest(listener: Listener, request: Request, incoming: I
   request.remotePort = incoming.remotePort;
   request.boundIfindex = listener.boundIfindex;
   request.irs = irs;
-  request.rcvNxt = (irs + 1) >>> 0;
+  request.rcvNxt = (irs + 1) | 0;
   request.tos = tcb.tos;
   request.ttl = tcb.ttl;
   request.dontFragment = tcb.pmtuDiscover !== 0 ? 1 : 0;

@@ -1,13 +1,16 @@
 import { TCP_NUM_SACKS } from '../wire/tcp-options.ts';
 import { after, before } from './sequence.ts';
 
+/** Those of a connection that never had any. */
+const NO_BLOCKS = new Int32Array(TCP_NUM_SACKS * 2);
+
 /**
  * The blocks of out-of-order data that this end reports, newest first (RFC 2018, section 4), and the duplicate that it
  * reports once (RFC 2883). Linux: `selective_acks`, `duplicate_sack`.
  */
 export class ReceiverSack {
   /** Pairs of start and end. */
-  readonly blocks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
+  blocks: Int32Array = NO_BLOCKS;
   count = 0;
   /** Whether a duplicate is to be reported, and which. */
   hasDuplicate = false;
@@ -20,7 +23,7 @@ export class ReceiverSack {
   }
 
   /** Copies up to `most` blocks, the duplicate first, as pairs to `out`. */
-  report(out: Uint32Array, most: number): void {
+  report(out: Int32Array, most: number): void {
     let at = 0;
     if (this.hasDuplicate) {
       out[at++] = this.duplicateStart;
@@ -37,6 +40,7 @@ export class ReceiverSack {
       this.#coalesce();
       return;
     }
+    if (this.blocks === NO_BLOCKS) this.blocks = new Int32Array(TCP_NUM_SACKS * 2);
     if (this.count === TCP_NUM_SACKS) this.count--;
     this.blocks.copyWithin(2, 0, this.count * 2);
     this.blocks[0] = start;
@@ -60,6 +64,14 @@ export class ReceiverSack {
     }
   }
 
+  /** Takes pairs of start and end, newest first, from a snapshot. */
+  restore(pairs: readonly number[]): void {
+    this.count = Math.min(pairs.length >> 1, TCP_NUM_SACKS);
+    if (this.count === 0) return;
+    this.blocks = new Int32Array(TCP_NUM_SACKS * 2);
+    this.blocks.set(pairs.slice(0, this.count * 2));
+  }
+
   /** Forgets what was to be reported (Linux: `tcp_sack_reset`). */
   reset(): void {
     this.count = 0;
@@ -69,8 +81,8 @@ export class ReceiverSack {
   /** Data from `start` to `end` came twice (Linux: `tcp_dsack_set`). */
   setDuplicate(start: number, end: number): void {
     this.hasDuplicate = true;
-    this.duplicateStart = start >>> 0;
-    this.duplicateEnd = end >>> 0;
+    this.duplicateStart = start | 0;
+    this.duplicateEnd = end | 0;
   }
 
   /** As {@link setDuplicate}, added to the one that waits if they touch; false: it was the first. */
@@ -80,8 +92,8 @@ export class ReceiverSack {
       return false;
     }
     if (!after(start, this.duplicateEnd) && !after(this.duplicateStart, end)) {
-      if (before(start, this.duplicateStart)) this.duplicateStart = start >>> 0;
-      if (after(end, this.duplicateEnd)) this.duplicateEnd = end >>> 0;
+      if (before(start, this.duplicateStart)) this.duplicateStart = start | 0;
+      if (after(end, this.duplicateEnd)) this.duplicateEnd = end | 0;
     }
     return true;
   }

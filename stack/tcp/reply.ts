@@ -95,7 +95,7 @@ export function sendReply(
   );
   tcp.mib.add(MIB.TcpOutSegs);
   const df = reply.dontFragment && !way.mtuLocked;
-  return network.send(packet, way, reply.local, reply.remote, reply.tos, reply.ttl, df, null);
+  return network.send(packet, way, reply, reply.tos, reply.ttl, df, null);
 }
 
 const reset = new Reply();

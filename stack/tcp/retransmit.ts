@@ -28,7 +28,7 @@ export function retransmitBytes(conn: Connection, segment: Segment, segs: number
   if (before(segment.seq, tcb.sndUna)) {
     if ((segment.flags & TH_SYN) !== 0) {
       segment.flags &= ~TH_SYN;
-      segment.seq = (segment.seq + 1) >>> 0;
+      segment.seq = (segment.seq + 1) | 0;
     }
     if (before(segment.endSeq, tcb.sndUna)) return -EINVAL;
     if (before(segment.seq, tcb.sndUna)) segment.seq = tcb.sndUna;

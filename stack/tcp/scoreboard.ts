@@ -1,7 +1,7 @@
 import { MIB } from '../counters.ts';
 import type { TcpOptions } from '../wire/tcp-options.ts';
 import { FLAG_DATA_SACKED, FLAG_DSACK_TLP, FLAG_DSACKING_ACK, FLAG_ORIG_SACK_ACKED } from './ack-flags.ts';
-import type { Connection } from './connection.ts';
+import { type Connection, NO_SACKS } from './connection.ts';
 import { RateSample, rateDelivered } from './delivery-rate.ts';
 import { segmentBytes, splitSegment } from './fragment.ts';
 import { rackAdvance } from './rack.ts';
@@ -38,8 +38,8 @@ export class SackState {
 }
 
 /** The blocks that count, by where they begin; the duplicate's place among them, -1: there is none. */
-const starts = new Uint32Array(MOST_BLOCKS);
-const ends = new Uint32Array(MOST_BLOCKS);
+const starts = new Int32Array(MOST_BLOCKS);
+const ends = new Int32Array(MOST_BLOCKS);
 let count = 0;
 let duplicate = -1;
 
@@ -55,7 +55,7 @@ export function takeSacks(
   state.reord = tcb.sndNxt;
   if (tcb.sackedOut === 0) conn.highestSack = conn.rtxQueue.head;
   const found = checkDuplicate(conn, options, ack, priorUna, state);
-  if (before(ack, (priorUna - tcb.maxWindow) >>> 0)) return 0;
+  if (before(ack, (priorUna - tcb.maxWindow) | 0)) return 0;
   if (tcb.packetsOut === 0) return state.flag;
   collectBlocks(conn, options, ack, priorUna, found);
   tagBlocks(conn, state);
@@ -117,6 +117,7 @@ function skipTo(from: Segment | null, seq: number): Segment | null {
 
 /** Keeps the blocks, which are in order, at the end of those that are known; what is before them counts as none. */
 function remember(conn: Connection): void {
+  if (conn.knownSacks === NO_SACKS) conn.knownSacks = new Int32Array(NO_SACKS.length);
   const known = conn.knownSacks;
   const first = MOST_BLOCKS - count;
   known.fill(0, 0, first * 2);
@@ -138,8 +139,8 @@ function collectBlocks(
   count = 0;
   duplicate = -1;
   for (let i = 0; i < options.sackBlocks && i < MOST_BLOCKS; i++) {
-    const start = options.sacks[i * 2]! >>> 0;
-    const end = options.sacks[i * 2 + 1]! >>> 0;
+    const start = options.sacks[i * 2]!;
+    const end = options.sacks[i * 2 + 1]!;
     const isDuplicate = i === 0 && found;
     if (!blockValid(conn, isDuplicate, start, end)) {
       if (isDuplicate)
@@ -170,7 +171,7 @@ function blockValid(conn: Connection, isDuplicate: boolean, start: number, end: 
   if (after(end, tcb.sndUna)) return false;
   if (!before(start, tcb.undoMarker)) return true;
   if (!after(end, tcb.undoMarker)) return false;
-  return !before(start, (end - tcb.maxWindow) >>> 0);
+  return !before(start, (end - tcb.maxWindow) | 0);
 }
 
 /** Whether the first block tells of data that came twice (RFC 2883; Linux: `tcp_check_dsack`). */
@@ -183,12 +184,12 @@ function checkDuplicate(
 ): boolean {
   const { tcb, tcp } = conn;
   if (options.sackBlocks === 0) return false;
-  const start = options.sacks[0]! >>> 0;
-  const end = options.sacks[1]! >>> 0;
+  const start = options.sacks[0]!;
+  const end = options.sacks[1]!;
   if (before(start, ack)) {
     tcp.mib.add(MIB.TcpExtTCPDSACKRecv);
   } else if (options.sackBlocks > 1) {
-    if (after(end, options.sacks[3]! >>> 0) || before(start, options.sacks[2]! >>> 0)) return false;
+    if (after(end, options.sacks[3]!) || before(start, options.sacks[2]!)) return false;
     tcp.mib.add(MIB.TcpExtTCPDSACKOfoRecv);
   } else {
     return false;

@@ -30,11 +30,11 @@ export class TcpSecrets {
       (ends.localPort << 16) | ends.remotePort,
       (Math.floor(ends.local / 2 ** 32) << 16) ^ Math.floor(ends.remote / 2 ** 32),
     );
-    return (hash + Math.floor(this.#now() * 15.625)) >>> 0;
+    return (hash + Math.floor(this.#now() * 15.625)) | 0;
   }
 
   /** What is added to the timestamps that two hosts exchange (Linux: `secure_tcp_ts_off`). */
   timestampOffset(local: number, remote: number): number {
-    return this.#timestamp.words2(local | 0, remote | 0);
+    return this.#timestamp.words2(local | 0, remote | 0) | 0;
   }
 }

@@ -1,3 +1,5 @@
+import { holdDoubles } from '../../device/memory/doubles.ts';
+
 /** What is known of a sent segment (Linux: `TCPCB_*` of `tcp_skb_cb.sacked`). */
 export const SACKED_ACKED = 0x01;
 export const SACKED_RETRANS = 0x02;
@@ -43,3 +45,5 @@ export class Segment {
   txFirstTxUs = 0;
   txAppLimited = 0;
 }
+
+holdDoubles(() => new Segment(), ['sentUs', 'txDeliveredUs', 'txFirstTxUs']);

@@ -1,5 +1,6 @@
+import { copyBytes } from '../../device/memory/copy.ts';
 import { PagePool } from '../../device/memory/pages.ts';
-import { copyBytes, type PacketPool } from '../../device/memory/pool.ts';
+import type { PacketPool } from '../../device/memory/pool.ts';
 import { distance } from './sequence.ts';
 
 /** Where in the region a stretch of the send sequence lies. */
@@ -12,6 +13,12 @@ export interface Stretch {
   page: number;
 }
 
+const FIRST = 4;
+/** What a buffer has that never held anything. */
+const NO_NUMBERS = new Int32Array(0);
+const NO_LENGTHS = new Uint32Array(0);
+const NO_OFFSETS = new Float64Array(0);
+
 /**
  * The bytes that an application has written and the peer has not acknowledged. They are copied once, into send pages, and
  * stay where they are; a run is a piece of a page. New bytes go behind the last ones in the stack's current page
@@ -21,10 +28,10 @@ export class SendBuffer {
   readonly #pool: PacketPool;
   readonly #frag: PageFrag;
   /** A ring of runs: sequence number, offset, length, page. */
-  #seq = new Uint32Array(4);
-  #offset = new Float64Array(4);
-  #length = new Uint32Array(4);
-  #page = new Int32Array(4);
+  #seq: Int32Array = NO_NUMBERS;
+  #offset: Float64Array = NO_OFFSETS;
+  #length: Uint32Array = NO_LENGTHS;
+  #page: Int32Array = NO_NUMBERS;
   #head = 0;
   #count = 0;
   /** Bytes held. */
@@ -152,7 +159,7 @@ export class SendBuffer {
   copy(seq: number, length: number, at: number, stretch: Stretch): void {
     const { u8 } = this.#pool;
     for (let done = 0; done < length; ) {
-      this.locate((seq + done) >>> 0, stretch);
+      this.locate((seq + done) | 0, stretch);
       const bytes = Math.min(stretch.length, length - done);
       copyBytes(u8, stretch.offset, u8, at + done, bytes);
       done += bytes;
@@ -169,7 +176,7 @@ export class SendBuffer {
     const out = Buffer.allocUnsafe(length);
     const stretch: Stretch = { offset: 0, length: 0, page: 0 };
     for (let done = 0; done < length; done += stretch.length) {
-      this.locate((seq + done) >>> 0, stretch);
+      this.locate((seq + done) | 0, stretch);
       const end = stretch.offset + Math.min(stretch.length, length - done);
       out.set(this.#pool.u8.subarray(stretch.offset, end), done);
     }
@@ -188,12 +195,13 @@ export class SendBuffer {
   }
 
   #grow(): void {
-    const size = this.#seq.length;
-    const order = Array.from({ length: this.#count }, (_, i) => (this.#head + i) & (size - 1));
-    const seq = new Uint32Array(size * 2);
-    const offset = new Float64Array(size * 2);
-    const length = new Uint32Array(size * 2);
-    const page = new Int32Array(size * 2);
+    const mask = this.#seq.length - 1;
+    const order = Array.from({ length: this.#count }, (_, i) => (this.#head + i) & mask);
+    const size = Math.max(FIRST, this.#seq.length * 2);
+    const seq = new Int32Array(size);
+    const offset = new Float64Array(size);
+    const length = new Uint32Array(size);
+    const page = new Int32Array(size);
     order.forEach((from, to) => {
       seq[to] = this.#seq[from]!;
       offset[to] = this.#offset[from]!;

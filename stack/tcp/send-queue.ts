@@ -12,7 +12,7 @@ import type { Tcb } from './tcb.ts';
 
 /** The end of the window that the peer offers (Linux: `tcp_wnd_end`). */
 export function windowEnd(tcb: Tcb): number {
-  return (tcb.sndUna + tcb.sndWnd) >>> 0;
+  return (tcb.sndUna + tcb.sndWnd) | 0;
 }
 
 /** A segment left for the first time (Linux: `tcp_event_new_data_sent`). */
@@ -37,7 +37,7 @@ export function growSegment(conn: Connection, segment: Segment, missing: number)
   const bytes = segmentBytes(next);
   if (bytes === 0) return;
   if (bytes > missing) {
-    segment.endSeq = (segment.endSeq + missing) >>> 0;
+    segment.endSeq = (segment.endSeq + missing) | 0;
     next.seq = segment.endSeq;
     return;
   }

@@ -1,6 +1,7 @@
 /**
- * Sequence numbers (RFC 9293, section 3.4): unsigned 32-bit integers compared around the circle. They are kept as `>>> 0` values;
- * every function takes any 32-bit value, signed or not.
+ * Sequence numbers (RFC 9293, section 3.4) and timestamps: 32-bit integers compared around the circle. They are kept signed
+ * (`| 0`), since the engine holds every 32-bit signed integer without allocating; lengths between two of them are `>>> 0`. Every
+ * function takes any 32-bit value, signed or not.
  */
 
 /** `a` comes before `b` (Linux: `before`). */
@@ -23,7 +24,7 @@ export function distance(from: number, to: number): number {
   return (to - from) | 0;
 }
 
-/** `seq + bytes`, around the circle. */
+/** `seq + bytes`, around the circle, signed. */
 export function advance(seq: number, bytes: number): number {
-  return (seq + bytes) >>> 0;
+  return (seq + bytes) | 0;
 }

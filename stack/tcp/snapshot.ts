@@ -1,5 +1,5 @@
 import { ENOBUFS } from '../../device/errno.ts';
-import { copyBytes } from '../../device/memory/pool.ts';
+import { copyBytes } from '../../device/memory/copy.ts';
 import { IpOptions } from '../ip/options.ts';
 import { createCongestion } from './congestion/index.ts';
 import { Connection } from './connection.ts';
@@ -212,8 +212,7 @@ export function loadConnection(tcp: Tcp, saved: SavedConnection): Connection | n
     conn.lent = new LentBuffers();
     conn.lent.calls.push(...saved.lent.map((calls) => ({ ...calls })));
   }
-  conn.receiverSack.blocks.set(saved.sacks.slice(0, 8));
-  conn.receiverSack.count = Math.min(saved.sacks.length >> 1, 4);
+  conn.receiverSack.restore(saved.sacks);
   tcp.stateChanges(conn, 7, conn.tcb.state);
   tcp.hash(conn);
   const { retransmit, delack, keepalive, pacing } = saved.timers;

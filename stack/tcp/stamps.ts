@@ -16,7 +16,7 @@ export function stampLast(conn: Connection, stamps: number): void {
   const segment = conn.writeQueue.tail ?? conn.rtxQueue.tail;
   if (segment === null) return;
   segment.stamps |= wanted;
-  segment.stampSeq = (conn.tcb.writeSeq - 1) >>> 0;
+  segment.stampSeq = (conn.tcb.writeSeq - 1) | 0;
 }
 
 /** `rest` was cut off `segment`: the byte's stamps go with it (Linux: `tcp_fragment_tstamp`). */

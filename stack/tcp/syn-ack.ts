@@ -49,7 +49,7 @@ export function sendSynAck(
           request.ecnOk !== 0,
         )
       : now;
-    out.tsval = (stamp + request.tsOffset) >>> 0;
+    out.tsval = (stamp + request.tsOffset) | 0;
     out.tsecr = request.tsRecent;
   }
   if (fastOpen !== null) addFastOpenOption(out, fastOpen);
@@ -85,12 +85,12 @@ export function resendSynAck(request: Request): boolean {
 export function acknowledgeRequest(request: Request): void {
   const { tcp, network } = request;
   address(request);
-  reply.seq = (request.iss + 1) >>> 0;
+  reply.seq = (request.iss + 1) | 0;
   reply.flags = TH_ACK;
   reply.window = Math.floor(request.rcvWnd / 2 ** request.rcvWscale);
   reply.options.flags = request.tstampOk !== 0 ? OPTION_TS : 0;
   reply.options.sackBlocks = 0;
-  reply.options.tsval = (tcp.tsClock(tcp.nowUs()) + request.tsOffset) >>> 0;
+  reply.options.tsval = (tcp.tsClock(tcp.nowUs()) + request.tsOffset) | 0;
   reply.options.tsecr = request.tsRecent;
   sendReply(tcp, network, reply);
 }

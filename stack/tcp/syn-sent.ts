@@ -115,7 +115,7 @@ function takeSynOptions(conn: Connection, options: TcpOptions, answers: boolean)
 function beginReceiving(conn: Connection, incoming: Incoming): void {
   const { tcb } = conn;
   tcb.irs = incoming.seq;
-  tcb.rcvNxt = (incoming.seq + 1) >>> 0;
+  tcb.rcvNxt = (incoming.seq + 1) | 0;
   tcb.rcvWup = tcb.rcvNxt;
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;
@@ -144,7 +144,7 @@ export function crossedSyn(conn: Connection, incoming: Incoming, options: TcpOpt
   takeSynOptions(conn, options, conn.answers);
   conn.setState(TCP_SYN_RECV);
   tcb.irs = incoming.seq;
-  tcb.rcvNxt = (incoming.seq + 1) >>> 0;
+  tcb.rcvNxt = (incoming.seq + 1) | 0;
   tcb.copiedSeq = tcb.rcvNxt;
   tcb.rcvWup = tcb.rcvNxt;
   tcb.sndWnd = incoming.window;

@@ -31,13 +31,13 @@ export class SynCookies {
     while (index > 0 && mss < MSS_TABLE[index]!) index--;
     const count = Math.floor(nowMs / COUNTER_MS) & 0xff;
     const low = (this.#hash(this.#second, syn, count) + index) & 0xffffff;
-    return (this.#hash(this.#first, syn, 0) + syn.seq + ((count << 24) | 0) + low) >>> 0;
+    return (this.#hash(this.#first, syn, 0) + syn.seq + ((count << 24) | 0) + low) | 0;
   }
 
   /** The segment size that a cookie stands for, which came back in `ack`; 0: it is none of ours, or too old. */
   check(ack: Incoming, nowMs: number): number {
-    const seq = (ack.seq - 1) >>> 0;
-    const cookie = (ack.ack - 1 - this.#hash(this.#first, ack, 0) - seq) >>> 0;
+    const seq = (ack.seq - 1) | 0;
+    const cookie = (ack.ack - 1 - this.#hash(this.#first, ack, 0) - seq) | 0;
     const now = Math.floor(nowMs / COUNTER_MS) & 0xff;
     const age = (now - (cookie >>> 24)) & 0xff;
     if (age >= MAX_AGE) return 0;
@@ -48,8 +48,8 @@ export class SynCookies {
   /** A timestamp not after `now` whose low bits hold the other options (Linux: `cookie_init_timestamp`). `wscale` -1: none. */
   timestamp(now: number, wscale: number, sack: boolean, ecn: boolean): number {
     const bits = (wscale < 0 ? WSCALE_NONE : wscale) | (sack ? SACK_BIT : 0) | (ecn ? ECN_BIT : 0);
-    const stamp = ((now & ~OPTION_MASK) | bits) >>> 0;
-    return ((stamp - now) | 0) > 0 ? (stamp - OPTION_MASK - 1) >>> 0 : stamp;
+    const stamp = (now & ~OPTION_MASK) | bits;
+    return ((stamp - now) | 0) > 0 ? (stamp - OPTION_MASK - 1) | 0 : stamp;
   }
 
   #hash(key: SipHash, ends: Incoming, count: number): number {

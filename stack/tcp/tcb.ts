@@ -1,3 +1,4 @@
+import { holdDoubles } from '../../device/memory/doubles.ts';
 import { PACING_UNLIMITED } from './constants.ts';
 
 /** States with Linux's numbers (`net/tcp_states.h`). */
@@ -29,7 +30,7 @@ export const TCP_INIT_CWND = 10;
  * The transmission control block: a connection's whole state but for its queues, as one record of numbers (0 and 1 for
  * flags), so that it can be saved and loaded field by field.
  *
- * Names are those of RFC 9293 and of Linux's `tcp_sock` in camelCase. Sequence numbers are `>>> 0`, windows and buffers in
+ * Names are those of RFC 9293 and of Linux's `tcp_sock` in camelCase. Sequence numbers are signed (`sequence.ts`), windows and buffers in
  * bytes, times in microseconds of the clock unless the name says ms, congestion windows and counts in segments as in Linux.
  */
 export class Tcb {
@@ -316,6 +317,12 @@ export class Tcb {
   rwndLimitedUs = 0;
   sndbufLimitedUs = 0;
 }
+
+/** Times, rates and totals of bytes. */
+const DOUBLES = (Object.keys(new Tcb()) as (keyof Tcb)[]).filter((name) =>
+  /(?:Us|Ms|Rate)$|^bytes/.test(name),
+);
+holdDoubles(() => new Tcb(), DOUBLES);
 
 /** Segments that are out and neither known to be received nor given up (Linux: `tcp_packets_in_flight`). */
 export function packetsInFlight(tcb: Tcb): number {

@@ -165,12 +165,12 @@ export class Tcp implements IpProtocol {
 
   /** The timestamp clock, which ticks in milliseconds, at a moment in microseconds (Linux: `tcp_time_stamp_ts`). */
   tsClock(us: number): number {
-    return Math.floor(us / 1000) >>> 0;
+    return Math.floor(us / 1000) | 0;
   }
 
   /** What a connection writes into its timestamps. */
   timestampFor(conn: Connection, us: number): number {
-    return (Math.floor(us / 1000) + conn.tcb.tsOffset) >>> 0;
+    return (Math.floor(us / 1000) + conn.tcb.tsOffset) | 0;
   }
 
   /** The offset of timestamps between two hosts; 0 with `tcp_timestamps` = 2. */
@@ -222,14 +222,24 @@ export class Tcp implements IpProtocol {
   }
 
   #deliver(packet: Packet, incoming: Incoming, network: TcpNetwork, dev: NetDevice, path: Path): void {
+    const entry = this.flows.lookup(incoming);
+    if (entry !== null && entry.kind === ENTRY_CONNECTION)
+      this.#toConnection(entry as Connection, packet, incoming);
+    else this.#deliverElsewhere(entry, packet, incoming, network, dev, path);
+  }
+
+  /** To what is no connection yet, or any more. */
+  #deliverElsewhere(
+    entry: TcpEntry | null,
+    packet: Packet,
+    incoming: Incoming,
+    network: TcpNetwork,
+    dev: NetDevice,
+    path: Path,
+  ): void {
     const { local, localPort, remote, remotePort, ifindex } = incoming;
-    const entry = this.flows.find(local, localPort, remote, remotePort, ifindex);
     let isn = 0;
     if (entry !== null) {
-      if (entry.kind === ENTRY_CONNECTION) {
-        this.#toConnection(entry as Connection, packet, incoming);
-        return;
-      }
       if (entry.kind === ENTRY_REQUEST) {
         receiveForRequest(entry as Request, packet, incoming);
         return;
@@ -248,14 +258,24 @@ export class Tcp implements IpProtocol {
       isn = timeWait.nextIsn();
       timeWait.kill();
     }
+    const opens = (incoming.flags & (TH_SYN | TH_ACK | TH_RST)) === TH_SYN;
+    if (!opens && entry === null && this.#isAstray(packet)) return;
     const listener = this.listeners.find(local, localPort, remote, remotePort, ifindex);
     if (listener !== null) {
       listener.receive(packet, incoming, isn);
       return;
     }
     if (this.#offer(packet, incoming, dev, path)) return;
+    if (opens && this.#isAstray(packet)) return;
     replyReset(this, network, packet, incoming);
     dev.drop(packet, DROP_TCP_NO_SOCKET);
+  }
+
+  /** Whether a segment of no connection here is another stack's matter: it is released then. */
+  #isAstray(packet: Packet): boolean {
+    if (this.context.ip.input.astray?.(packet) !== true) return false;
+    packet.release();
+    return true;
   }
 
   #offer(packet: Packet, incoming: Incoming, dev: NetDevice, path: Path): boolean {
@@ -347,6 +367,8 @@ export class Tcp implements IpProtocol {
     conn.remote = tcb.remote;
     conn.remotePort = tcb.remotePort;
     conn.boundIfindex = tcb.boundIfindex;
+    conn.pathGeneration = -1;
+    conn.pseudoSum = -1;
     conn.hashed = true;
     this.flows.add(conn);
   }

@@ -125,7 +125,7 @@ export class TimeWait extends TcpEntry {
 
   #inFinWait2(incoming: Incoming, old: boolean): number {
     const { flags, seq, endSeq } = incoming;
-    const limit = (this.rcvNxt + this.rcvWnd) >>> 0;
+    const limit = (this.rcvNxt + this.rcvWnd) | 0;
     const inWindow =
       seq === this.rcvNxt ||
       (after(endSeq, this.rcvNxt) && before(seq, limit)) ||
@@ -137,7 +137,7 @@ export class TimeWait extends TcpEntry {
     }
     if ((flags & TH_SYN) !== 0 && !before(seq, this.rcvNxt)) return TW_RST;
     if ((flags & TH_ACK) === 0 || !after(endSeq, this.rcvNxt) || endSeq === seq) return TW_SUCCESS;
-    if ((flags & TH_FIN) === 0 || endSeq !== (this.rcvNxt + 1) >>> 0) return TW_RST;
+    if ((flags & TH_FIN) === 0 || endSeq !== ((this.rcvNxt + 1) | 0)) return TW_RST;
     this.substate = TCP_TIME_WAIT;
     this.rcvNxt = endSeq;
     this.#noteTimestamp();
@@ -148,7 +148,7 @@ export class TimeWait extends TcpEntry {
 
   /** The first number of a connection that takes the place of this one (Linux: `tcp_tw_isn`), never 0. */
   nextIsn(): number {
-    return (this.sndNxt + 65_535 + 2) >>> 0 || 1;
+    return (this.sndNxt + 65_535 + 2) | 0 || 1;
   }
 
   /**
@@ -175,7 +175,7 @@ export class TimeWait extends TcpEntry {
     reply.tos = this.tos;
     if (this.tsRecentStampMs !== 0) {
       reply.options.flags = OPTION_TS;
-      reply.options.tsval = (tcp.tsClock(tcp.nowUs()) + this.tsOffset) >>> 0;
+      reply.options.tsval = (tcp.tsClock(tcp.nowUs()) + this.tsOffset) | 0;
       reply.options.tsecr = this.tsRecent;
     }
     sendReply(tcp, this.network, reply);

@@ -1,6 +1,7 @@
 import { ENOBUFS } from '../../device/errno.ts';
 import { fold } from '../../device/memory/checksum.ts';
 import { CHECKSUM_PARTIAL, GSO_ECN, type Packet } from '../../device/memory/packet.ts';
+import { HEADROOM, SMALL_SLOT } from '../../device/memory/pool.ts';
 import { NET_XMIT_CN } from '../../device/netdevice/flags.ts';
 import { MIB } from '../counters.ts';
 import { IPPROTO_TCP } from '../wire/ipv4.ts';
@@ -54,12 +55,36 @@ const U16 = 0xffff;
 /** "ECN capable" in the TOS byte. */
 const ECT0 = 2;
 
+/** A segment of so few bytes is copied behind its header: to gather it costs the system call more. */
+const COPIED_WHOLE = 256;
+/** Bytes that are rather copied behind a header than sent in a packet of their own. */
+const COPIED_MOST = SMALL_SLOT - HEADROOM - TCP_HLEN_MAX;
+
 const options = new TcpOptionsOut();
 const stretch: Stretch = { offset: 0, length: 0, page: 0 };
 const prefix: Stretch = { offset: 0, length: 0, page: 0 };
 
-/** Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). */
+/**
+ * Finds the path of a connection's segments; a negated errno when there is none (Linux: `inet_sk_rebuild_header`). One that was found
+ * holds until the routes change.
+ */
 export function findPath(conn: Connection): number {
+  return pathHolds(conn) ? 0 : lookUpPath(conn);
+}
+
+/** Linux: `__sk_dst_check`. */
+function pathHolds(conn: Connection): boolean {
+  const { tcb, path } = conn;
+  return (
+    path !== null &&
+    conn.pathGeneration === conn.network.generation &&
+    conn.pathTos === tcb.tos &&
+    conn.pathIfindex === tcb.boundIfindex &&
+    (path.expires === Number.POSITIVE_INFINITY || conn.tcp.now() < path.expires)
+  );
+}
+
+function lookUpPath(conn: Connection): number {
   const { tcb, network, ipOptions } = conn;
   const hop = ipOptions !== null && ipOptions.sourceRoute !== 0 ? ipOptions.firstHop : tcb.remote;
   const path = network.route(tcb.transparent !== 0 ? 0 : tcb.local, hop, tcb.boundIfindex, tcb.tos);
@@ -68,6 +93,9 @@ export function findPath(conn: Connection): number {
     return path;
   }
   conn.path = path;
+  conn.pathGeneration = conn.hashed && ipOptions === null ? network.generation : -1;
+  conn.pathTos = tcb.tos;
+  conn.pathIfindex = tcb.boundIfindex;
   return 0;
 }
 
@@ -198,7 +226,7 @@ function sendPieces(
   let left = bytes;
   if (left === 0) return sendHeader(conn, seq, segment.flags | (ecn & TH_ECE), window, headerLength, ecn);
   while (left > 0) {
-    const copied = copiedPart(conn, (seq + syn) >>> 0, mss, left);
+    const copied = copiedPart(conn, (seq + syn) | 0, mss, left);
     const gathered = gatheredPart(mss, left, copied);
     const part = copied + gathered;
     const done = part === left;
@@ -210,7 +238,7 @@ function sendPieces(
     }
     const at = packet.put(headerLength);
     writeHeader(conn, packet, at, seq, flags, window);
-    if (copied > 0) conn.sendBuffer.copy((seq + syn) >>> 0, copied, packet.put(copied), prefix);
+    if (copied > 0) conn.sendBuffer.copy((seq + syn) | 0, copied, packet.put(copied), prefix);
     if (gathered > 0) gatherPayload(packet, gathered);
     if (part > mss) {
       packet.gsoSize = mss;
@@ -220,29 +248,44 @@ function sendPieces(
     const result = finish(conn, packet, at, ecn);
     if (result !== 0 && result !== NET_XMIT_CN) return result;
     first = 0;
-    seq = (seq + part) >>> 0;
+    seq = (seq + part) | 0;
     left -= part;
   }
   return 0;
 }
 
 /**
- * Bytes from `seq` on that are copied behind the header, because too few of them for a segment lie together before a page ends: up
- * to there, so that the rest can be gathered from the next page.
+ * Bytes from `seq` on that are copied behind the header, because so few of them lie together before a page ends that they are not
+ * worth a packet of their own: up to there, so that the rest can be gathered from the next page.
  */
 function copiedPart(conn: Connection, seq: number, mss: number, left: number): number {
   conn.sendBuffer.locate(seq, stretch);
+  if (left <= COPIED_WHOLE) {
+    stretch.length = 0;
+    return left;
+  }
   const { length } = stretch;
-  if (length >= Math.min(mss, left)) return 0;
-  conn.sendBuffer.locate((seq + length) >>> 0, stretch);
-  return length + stretch.length >= Math.min(mss, left) ? length : Math.min(mss, left);
+  const least = Math.min(mss, left);
+  if (length >= left || length >= Math.max(least, COPIED_MOST)) return 0;
+  conn.sendBuffer.locate((seq + length) | 0, stretch);
+  if (length + stretch.length >= least) return length;
+  stretch.length = 0;
+  return least;
 }
 
 /** Bytes behind the `copied` ones that the packet points to, in {@link stretch}: whole segments, if not all that are left. */
 function gatheredPart(mss: number, left: number, copied: number): number {
-  if (copied >= Math.min(mss, left)) return 0;
   const part = copied + stretch.length;
   return (part >= left ? left : part - (part % mss)) - copied;
+}
+
+/**
+ * How many of `bytes` from `seq` on one packet carries, as the pages lie: all of them, or whole segments of `mss`. A segment that is
+ * cut there is one packet.
+ */
+export function packetReach(conn: Connection, seq: number, mss: number, bytes: number): number {
+  const copied = copiedPart(conn, seq, mss, bytes);
+  return copied + gatheredPart(mss, bytes, copied);
 }
 
 /** Points a packet at the {@link stretch} of a send page. */
@@ -286,10 +329,10 @@ function writeHeader(
   let flags = segmentFlags;
   let urgent = 0;
   if (tcb.sndUp !== tcb.sndUna && before(seq, tcb.sndUp)) {
-    if (before(tcb.sndUp, (seq + 0x10000) >>> 0)) {
+    if (before(tcb.sndUp, (seq + 0x10000) | 0)) {
       urgent = (tcb.sndUp - seq) >>> 0;
       flags |= TH_URG;
-    } else if (after((seq + U16) >>> 0, tcb.sndNxt)) {
+    } else if (after((seq + U16) | 0, tcb.sndNxt)) {
       urgent = U16;
       flags |= TH_URG;
     }
@@ -307,20 +350,19 @@ function writeHeader(
 /** Leaves the checksum to the device and sends. */
 function finish(conn: Connection, packet: Packet, at: number, ecn: number): number {
   const { tcb, network, path } = conn;
-  const sum = network.family.pseudoHeaderSum(tcb.local, tcb.remote, IPPROTO_TCP, packet.length);
-  leaveChecksum(packet, at, sum);
+  leaveChecksum(packet, at, pseudoSum(conn) + packet.length);
   const wants =
     tcb.pmtuDiscover === 2 || tcb.pmtuDiscover === 3 || (tcb.pmtuDiscover === 1 && !path!.mtuLocked);
-  return network.send(
-    packet,
-    path!,
-    tcb.local,
-    tcb.remote,
-    tcb.tos | (ecn >>> 8),
-    tcb.ttl,
-    wants,
-    conn.ipOptions,
-  );
+  return network.send(packet, path!, tcb, tcb.tos | (ecn >>> 8), tcb.ttl, wants, conn.ipOptions);
+}
+
+/** The part of the pseudo header's sum that is the same for all segments: no segment is so long that its length takes two words. */
+function pseudoSum(conn: Connection): number {
+  if (conn.pseudoSum >= 0) return conn.pseudoSum;
+  const { tcb } = conn;
+  const sum = conn.network.family.pseudoHeaderSum(tcb.local, tcb.remote, IPPROTO_TCP, 0);
+  if (conn.hashed) conn.pseudoSum = sum;
+  return sum;
 }
 
 /** Puts the pseudo header's sum into the checksum field of the header at `at`: the device adds the rest. */
@@ -334,7 +376,7 @@ export function leaveChecksum(packet: Packet, at: number, pseudoSum: number): vo
 /** The sequence number of a segment without data (Linux: `tcp_acceptable_seq`). */
 function acceptableSeq(conn: Connection): number {
   const { tcb } = conn;
-  const end = (tcb.sndUna + tcb.sndWnd) >>> 0;
+  const end = (tcb.sndUna + tcb.sndWnd) | 0;
   if (!before(end, tcb.sndNxt)) return tcb.sndNxt;
   if (tcb.wscaleOk !== 0 && (tcb.sndNxt - end) >>> 0 < 2 ** tcb.rcvWscale) return tcb.sndNxt;
   return end;
@@ -383,5 +425,5 @@ export function sendReset(conn: Connection): void {
 export function sendProbe(conn: Connection, urgent: boolean, counter: number): number {
   const { tcb, tcp } = conn;
   tcp.mib.add(counter);
-  return sendControl(conn, (tcb.sndUna - (urgent ? 0 : 1)) >>> 0, TH_ACK);
+  return sendControl(conn, (tcb.sndUna - (urgent ? 0 : 1)) | 0, TH_ACK);
 }

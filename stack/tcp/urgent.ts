@@ -29,7 +29,7 @@ export function receiveUrgent(conn: Connection, packet: Packet, incoming: Incomi
 function checkUrgent(conn: Connection, incoming: Incoming): void {
   const { tcb, tcp } = conn;
   const offset = incoming.urgent > 0 && tcp.settings.stdurg.value === 0 ? 1 : 0;
-  const pointer = (incoming.seq + incoming.urgent - offset) >>> 0;
+  const pointer = (incoming.seq + incoming.urgent - offset) | 0;
   if (after(tcb.copiedSeq, pointer) || before(pointer, tcb.rcvNxt)) return;
   if (tcb.urgData !== 0 && !after(pointer, tcb.urgSeq)) return;
   tcb.urgData = URG_NOTYET;

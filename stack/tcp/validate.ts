@@ -32,8 +32,8 @@ function checkSequence(conn: Connection, incoming: Incoming): number {
   const { tcb } = conn;
   const { seq, endSeq } = incoming;
   if (before(endSeq, tcb.rcvWup)) return OLD;
-  const limit = (tcb.rcvNxt + receiveWindow(tcb)) >>> 0;
-  if (!after(endSeq, limit) || !after((endSeq - (incoming.flags & TH_FIN)) >>> 0, limit)) return IN_SEQUENCE;
+  const limit = (tcb.rcvNxt + receiveWindow(tcb)) | 0;
+  if (!after(endSeq, limit) || !after((endSeq - (incoming.flags & TH_FIN)) | 0, limit)) return IN_SEQUENCE;
   if (after(seq, limit)) return BEYOND;
   return conn.receiveQueue.length > 0 ? BEYOND : IN_SEQUENCE;
 }
@@ -41,7 +41,7 @@ function checkSequence(conn: Connection, incoming: Incoming): number {
 /** A reset whose number is that of the FIN we have had: some peers send it (Linux: `tcp_reset_check`). */
 function resetsAfterFin(conn: Connection, seq: number): boolean {
   const { tcb } = conn;
-  return seq === (tcb.rcvNxt - 1) >>> 0 && stateIn(tcb.state, PEER_CLOSED);
+  return seq === ((tcb.rcvNxt - 1) | 0) && stateIn(tcb.state, PEER_CLOSED);
 }
 
 /** Whether a reset hits exactly what it must (RFC 5961, section 3.2). */
@@ -108,7 +108,7 @@ export function validate(conn: Connection, packet: Packet, incoming: Incoming, o
 /** The SYN-ACK of a peer that opens at the same time (Linux: `TCP_SYN_RECV` with `sk_socket`). */
 function crossesSyn(conn: Connection, incoming: Incoming): boolean {
   const { tcb } = conn;
-  const next = (incoming.seq + 1) >>> 0;
+  const next = (incoming.seq + 1) | 0;
   return (
     tcb.state === TCP_SYN_RECV &&
     (incoming.flags & TH_ACK) !== 0 &&

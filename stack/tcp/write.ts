@@ -1,4 +1,5 @@
 import { EAGAIN, EFAULT, EPIPE } from '../../device/errno.ts';
+import { MIB } from '../counters.ts';
 import { MSG_EOR, MSG_MORE, MSG_OOB, MSG_ZEROCOPY } from '../socket/abi.ts';
 import { iovLength } from '../socket/iov.ts';
 import type { Message } from '../socket/message.ts';
@@ -103,7 +104,7 @@ function copyIn(conn: Connection, message: Message, total: number, flags: number
       if (lends && bytes > 0) countFragments(segment, offset, bytes, last === segment);
     }
     if (bytes === 0) {
-      waitForSpace(conn, copied, flags, mss);
+      waitForSpace(conn, copied, flags, mss, goal);
       if (copied > 0 && !message.waits) stampLast(conn, stamps);
       return copied;
     }
@@ -126,7 +127,7 @@ function copyIn(conn: Connection, message: Message, total: number, flags: number
   }
   if (copied > 0) {
     stampLast(conn, stamps);
-    push(conn, flags, mss, tcb.nonagle);
+    push(conn, flags, mss, tcb.nonagle, goal);
   }
   return copied;
 }
@@ -168,7 +169,7 @@ function appendTo(
     return 0;
   }
   if (segment.endSeq === segment.seq) segment.flags &= ~TH_PSH;
-  tcb.writeSeq = (tcb.writeSeq + bytes) >>> 0;
+  tcb.writeSeq = (tcb.writeSeq + bytes) | 0;
   segment.endSeq = tcb.writeSeq;
   segment.pcount = 0;
   startBusy(conn);
@@ -176,18 +177,34 @@ function appendTo(
 }
 
 /** There is no room: what was written goes out, and the writer is told when there is some. */
-function waitForSpace(conn: Connection, copied: number, flags: number, mss: number): void {
+function waitForSpace(conn: Connection, copied: number, flags: number, mss: number, goal: number): void {
   conn.wantsSpace = true;
-  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH);
+  if (copied > 0) push(conn, flags & ~MSG_MORE, mss, NAGLE_PUSH, goal);
   conn.tcp.whenPages(conn);
 }
 
 /** Linux: `tcp_push`. */
-function push(conn: Connection, flags: number, mss: number, nonagle: number): void {
+function push(conn: Connection, flags: number, mss: number, nonagle: number, goal: number): void {
   const { tcb } = conn;
   const { tail } = conn.writeQueue;
   if (tail === null) return;
   if ((flags & MSG_MORE) === 0 || forcedPush(tcb)) markPush(tcb, tail);
   if ((flags & MSG_OOB) !== 0) tcb.sndUp = tcb.writeSeq;
+  if (shouldAutocork(conn, tail, goal)) {
+    conn.tcp.mib.add(MIB.TcpExtTCPAutoCorking);
+    conn.path!.dev.room.wait(conn);
+    return;
+  }
   pushPending(conn, mss, (flags & MSG_MORE) !== 0 ? NAGLE_CORK : nonagle);
+}
+
+/**
+ * Whether a segment that is not full waits for more of what its writer says in this batch: the device has not passed on what went
+ * before it, and the segment goes when it has (Linux: `tcp_should_autocork`).
+ */
+function shouldAutocork(conn: Connection, tail: Segment, goal: number): boolean {
+  const { path, tcp } = conn;
+  const sent = conn.rtxQueue.tail;
+  if (sent === null || path === null || !path.dev.collecting || sent.sentUs !== tcp.nowUs()) return false;
+  return tail.eor === 0 && segmentBytes(tail) < goal && tcp.settings.autocorking.value !== 0;
 }

@@ -96,7 +96,7 @@ export function lendOnSyn(conn: Connection, total: number, taken: number, waits:
   conn.lent ??= new LentBuffers();
   const { lent } = conn;
   if (lent.begin(conn, total) < 0) return;
-  lent.calls.at(-1)!.from = (conn.tcb.writeSeq - Math.max(taken, 0)) >>> 0;
+  lent.calls.at(-1)!.from = (conn.tcb.writeSeq - Math.max(taken, 0)) | 0;
   if (!waits || taken >= total) lent.end(conn);
 }
 

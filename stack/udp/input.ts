@@ -96,6 +96,10 @@ export class UdpInput implements IpProtocol {
       return;
     }
     if (this.#forwarder.active && this.#offer(packet, dev, path)) return;
+    if (this.#context.ip.input.astray?.(packet) === true) {
+      packet.release();
+      return;
+    }
     mib.add(MIB.UdpNoPorts);
     const { icmp, ip } = this.#context;
     icmp.error(packet, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0, path, ip.input.options.current);
@@ -115,7 +119,8 @@ export class UdpInput implements IpProtocol {
     key.ifindex = packet.ifindex;
     const socket = this.#table.find(key);
     if (socket === null) {
-      this.#context.mib.add(MIB.IcmpInErrors);
+      const astray = this.#context.ip.input.astray?.(packet) === true;
+      if (!astray) this.#context.mib.add(MIB.IcmpInErrors);
       return;
     }
     socket.icmpError(packet, type, code, info, UDP_HLEN);

@@ -42,7 +42,8 @@ export const OPTION_FAST_OPEN_COOKIE = 256;
 /** Bytes that options may take. */
 export const MAX_TCP_OPTION_SPACE = 40;
 
-/** Options read from a segment; one object is used again and again. Absent ones are 0, `windowScale` -1. */
+/** Options read from a segment; one object is used again and again. Absent ones are 0, `windowScale` -1.
+ * Timestamps and sequence numbers are signed 32-bit integers. */
 export class TcpOptions {
   mss = 0;
   windowScale = -1;
@@ -51,7 +52,7 @@ export class TcpOptions {
   tsval = 0;
   tsecr = 0;
   /** Pairs of start and end as they came, of which the first `sackBlocks` count. */
-  readonly sacks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
+  readonly sacks: Int32Array = new Int32Array(TCP_NUM_SACKS * 2);
   sackBlocks = 0;
   /** Of a SYN only. */
   readonly fastOpen: FastOpenOption = new FastOpenOption();
@@ -102,8 +103,8 @@ export function parseTcpOptions(
       case TCPOPT_TIMESTAMP:
         if (size === TCPOLEN_TIMESTAMP) {
           out.sawTimestamp = 1;
-          out.tsval = view.getUint32(p + 2);
-          out.tsecr = view.getUint32(p + 6);
+          out.tsval = view.getInt32(p + 2);
+          out.tsecr = view.getInt32(p + 6);
         }
         break;
       case TCPOPT_SACK_PERM:
@@ -113,7 +114,7 @@ export function parseTcpOptions(
         if (size >= TCPOLEN_SACK_BASE + TCPOLEN_SACK_PERBLOCK && (size - TCPOLEN_SACK_BASE) % 8 === 0) {
           out.sackBlocks = Math.min((size - TCPOLEN_SACK_BASE) / TCPOLEN_SACK_PERBLOCK, TCP_NUM_SACKS);
           for (let i = 0; i < out.sackBlocks * 2; i++)
-            out.sacks[i] = view.getUint32(p + TCPOLEN_SACK_BASE + i * 4);
+            out.sacks[i] = view.getInt32(p + TCPOLEN_SACK_BASE + i * 4);
         }
         break;
       case TCPOPT_FASTOPEN:
@@ -155,7 +156,7 @@ export class TcpOptionsOut {
   tsval = 0;
   tsecr = 0;
   /** Pairs of start and end, of which the first `sackBlocks` are written. */
-  readonly sacks: Uint32Array = new Uint32Array(TCP_NUM_SACKS * 2);
+  readonly sacks: Int32Array = new Int32Array(TCP_NUM_SACKS * 2);
   sackBlocks = 0;
   fastOpen: Readonly<FastOpenOption> = NO_FAST_OPEN;
 }

@@ -26,7 +26,13 @@ t.test('README: every row of the feature table names tests that exist and test s
 
 t.test('README: every test file of the unit suites proves some row', (t) => {
   const readme = read('README.md');
-  for (const folder of ['test/device', 'test/stack/neighbour', 'test/stack/ip', 'test/fuzz']) {
+  for (const folder of [
+    'test/device',
+    'test/stack/neighbour',
+    'test/stack/ip',
+    'test/stack/node',
+    'test/fuzz',
+  ]) {
     for (const name of readdirSync(join(ROOT, folder)).filter((file) => file.endsWith('.test.ts'))) {
       if (UNNAMED.has(name)) continue;
       t.ok(readme.includes(`${folder}/${name}`), `${folder}/${name}`);

@@ -12,12 +12,15 @@ const DIRECTIONS: readonly (readonly [string, PeerMode])[] = [
   ['send', 'recv'],
 ];
 
+/** A thousand flows that begin with ten segments each are more than a TAP queues unless told. */
+const QUEUE_LENGTH = 10_000;
+
 /** What many connections move together, beside what one does; the kernel with as many beside it. */
 export async function benchFlows(bench: Bench): Promise<void> {
   const obstacle = peerObstacle();
   if (obstacle !== undefined) return leaveOut('flows', obstacle);
   const placement = pinning();
-  const ours = await TapirSubject.start(placement);
+  const ours = await TapirSubject.start(placement, { queueLength: QUEUE_LENGTH });
   const veth = await startVeth(placement);
   const load = (name: string, subject: Subject, mode: PeerMode, flows: number) => ({
     name,

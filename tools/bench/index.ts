@@ -5,9 +5,13 @@ import { benchChecksum } from './checksum.ts';
 import { compareResult, readResults } from './compare.ts';
 import { benchConnections } from './connections.ts';
 import { benchFlows } from './flows.ts';
+import { benchForward } from './forward.ts';
+import { benchFrame } from './frame.ts';
 import { benchHttp } from './http.ts';
 import { benchLookup } from './lookup.ts';
+import { benchLoss } from './loss.ts';
 import { benchMemoryPerConnection } from './memory-per-connection.ts';
+import { benchMultiQueue } from './multi-queue.ts';
 import { killPrograms } from './program.ts';
 import { PROFILES, writeReport } from './report.ts';
 import { REQUEST_RESPONSE } from './request-response.ts';
@@ -25,16 +29,20 @@ const BENCHMARKS: Readonly<Record<string, Run>> = {
   connections: benchConnections,
   ...UDP,
   flows: benchFlows,
+  loss: benchLoss,
+  forward: benchForward,
+  'multi-queue': benchMultiQueue,
   http: benchHttp,
   'event-loop-delay': benchEventLoopDelay,
   'gc-pauses': benchGcPauses,
   arp: benchArp,
+  frame: benchFrame,
   checksum: benchChecksum,
   lookup: benchLookup,
   'memory-per-connection': benchMemoryPerConnection,
 };
 /** Those that give several results. */
-const FAMILIES = new Set(['arp', 'flows', 'event-loop-delay']);
+const FAMILIES = new Set(['arp', 'flows', 'event-loop-delay', 'forward', 'frame', 'loss', 'multi-queue']);
 
 /** The young generation must hold a whole allocation measurement without a collection. */
 const NODE_FLAGS = ['--expose-gc', '--max-semi-space-size=64'];

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { cpus, release } from 'node:os';
+import { cpus, loadavg, release } from 'node:os';
 import { join } from 'node:path';
 import { readResults } from './compare.ts';
 import { plot } from './plot.ts';
@@ -30,6 +30,8 @@ function page(all: readonly BenchResult[], results: ReadonlyMap<string, BenchRes
     'Written by `npm run bench -- --report`. Each figure is the median of the rounds; a ratio is the median, and in brackets the least and the',
     'greatest, of the ratios of each round, in which everybody was measured one after the other by the same peer program.',
     `Machine: ${cpus().length} CPUs (${cpus()[0]?.model.trim() ?? 'unknown'}), Linux ${release().split('.', 2).join('.')}, Node ${process.version}.`,
+    `Its load average over fifteen minutes was ${loadavg()[2]!.toFixed(1)} when this was written. The benchmarks alone make about 2; more means that others`,
+    'worked at the same time, and that the figures say less.',
     '',
     '## Targets',
     '',

@@ -114,7 +114,7 @@ function openLink(machine: Machine, options: UpOptions): Link {
   const common = {
     name,
     vnetHeader: options.plainFrames !== true,
-    busyPoll: options.busyPoll ?? 0,
+    ...(options.busyPoll !== undefined && { busyPoll: options.busyPoll }),
     ...(options.mtu !== undefined && { mtu: options.mtu }),
   };
   if (options.tap === undefined) return new TunLink(machine, common);

@@ -5,7 +5,7 @@ export const CHUNK_MOST = 65536;
 /** From here on chunks are cut from slabs; Node's own pool serves those that are smaller. */
 const CUT_FROM = 4096;
 /** Bytes of a slab. */
-const SLAB = 1 << 20;
+const SLAB = 1 << 19;
 
 /**
  * Memory for what is received. A chunk is its reader's for good, so none is used twice; but many are cut from one slab, since to

@@ -1,3 +1,4 @@
+import { holdDoubles } from '../../../device/memory/doubles.ts';
 import { MIB } from '../../counters.ts';
 import type { Connection } from '../connection.ts';
 import { inSlowStart, isCwndLimited } from '../cwnd.ts';
@@ -233,3 +234,8 @@ export class Cubic implements Congestion {
 function ackDelay(pacingRate: number): number {
   return pacingRate === 0 ? 0 : Math.min(1000, Math.floor((GSO_MAX_SIZE * 4 * 1_000_000) / pacingRate));
 }
+
+holdDoubles(
+  () => new Cubic(),
+  ['k', 'lastTimeMs', 'delayMinUs', 'epochStartMs', 'roundStartUs', 'lastAckUs', 'currRttUs'],
+);

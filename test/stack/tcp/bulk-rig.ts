@@ -1,6 +1,7 @@
 import { VirtualClock } from '../../../device/clock/virtual.ts';
 import { TapLink } from '../../../device/link/tap.ts';
 import { Machine } from '../../../device/machine.ts';
+import { copyWith } from '../../../device/memory/copy.ts';
 import { PacketPool } from '../../../device/memory/pool.ts';
 import { SeededEntropy } from '../../../device/random.ts';
 import { AF_INET, SOCK_NONBLOCK, SOCK_STREAM } from '../../../stack/socket/abi.ts';
@@ -53,7 +54,6 @@ export class BulkRig {
     this.#in = sockets.accept(listener, null, SOCK_NONBLOCK);
     if (this.#in < 0) throw new Error(`no connection: ${this.#in}`);
     this.#count(pool.u8);
-    this.#count(this.#buffer);
   }
 
   /** What the addon was asked on the sender's side, and the receiver's. */
@@ -76,15 +76,16 @@ export class BulkRig {
     return moved;
   }
 
-  /** Counts what is copied into `target`; the cable's own copies pass by. */
-  #count(target: Uint8Array): void {
-    target.set = (from, at) => {
-      this.copied += from.length;
-      Uint8Array.prototype.set.call(target, from, at);
-    };
-    target.copyWithin = (at, start, end) => {
-      this.copied += (end ?? target.length) - start;
-      return Uint8Array.prototype.copyWithin.call(target, at, start, end);
+  /** Counts what is copied; the cable's own copies pass by. */
+  #count(pool: Uint8Array): void {
+    const copy = copyWith(undefined);
+    copyWith((from, fromAt, to, toAt, length) => {
+      this.copied += length;
+      copy(from, fromAt, to, toAt, length);
+    });
+    pool.copyWithin = (at, start, end) => {
+      this.copied += (end ?? pool.length) - start;
+      return Uint8Array.prototype.copyWithin.call(pool, at, start, end);
     };
   }
 }

@@ -148,3 +148,29 @@ t.test('what is out of order leaves the last slots to the segments that fill its
   t.strictSame(d.close(), [0, 0, 0, 0]);
   t.end();
 });
+
+t.test('what waits to be read leaves the last slots to acknowledgements', (t) => {
+  const d = new Driver();
+  const fd = d.accepted(d.listen());
+  d.sys.send(fd, new Uint8Array(100));
+  d.clock.advance(0);
+  d.inject({ flags: '.', seq: 1, ack: 1, length: 100 });
+  const others = Array.from({ length: d.pool.smallFree - 6 }, () => d.pool.from(new Uint8Array(1))!);
+  d.sent();
+  d.inject({ flags: '.', seq: 101, ack: 101, length: 100 });
+  t.equal(d.counter('TcpExtTCPRcvQDrop'), 1);
+  t.strictSame(d.sent(), ['. 101 ack 101 win 0'], 'the window is closed');
+  const { tcb } = d.connection(fd);
+  t.equal(tcb.sndUna, tcb.sndNxt, 'the acknowledgement in it counts');
+  t.equal(d.sys.recv(fd, new Uint8Array(200)), 100);
+  const rest = Array.from({ length: d.pool.smallFree - 1 }, () => d.pool.from(new Uint8Array(1))!);
+  d.inject({ flags: '.', seq: 101, ack: 101, length: 100 });
+  t.equal(d.counter('TcpExtTCPRcvQDrop'), 2, 'nor does it hold the very last one');
+  for (const packet of [...others, ...rest]) packet.release();
+  d.inject({ flags: '.', seq: 101, ack: 101, length: 100 });
+  t.equal(d.counter('TcpExtTCPZeroWindowDrop'), 1, 'a probe, whose answer opens the window');
+  d.inject({ flags: '.', seq: 101, ack: 101, length: 100 });
+  t.equal(d.sys.recv(fd, new Uint8Array(200)), 100);
+  t.strictSame(d.close(), NONE);
+  t.end();
+});

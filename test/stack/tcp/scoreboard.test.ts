@@ -54,11 +54,12 @@ t.test('SACK blocks in any order: a segment counts once, when a block covers it'
 
 t.test('blocks that are told again are known, and forgotten when nothing of them is out any more', (t) => {
   const { d, fd } = outstanding();
-  const { tcb, knownSacks } = d.connection(fd);
+  const conn = d.connection(fd);
+  const { tcb } = conn;
   const at = (segment: number): number => 1 + MSS * segment;
   sack(d, [[at(2), at(5)]]);
   t.equal(tcb.sackedOut, 3);
-  t.strictSame([...knownSacks.subarray(6)], [(d.localIsn + at(2)) >>> 0, (d.localIsn + at(5)) >>> 0]);
+  t.strictSame([...conn.knownSacks.subarray(6)], [(d.localIsn + at(2)) >>> 0, (d.localIsn + at(5)) >>> 0]);
   sack(d, [[at(2), at(6)]]);
   sack(d, [[at(1), at(6)]]);
   t.equal(tcb.sackedOut, 5);

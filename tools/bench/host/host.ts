@@ -5,6 +5,7 @@
 //   stream  bulk services over `stack.net`, piped
 //   onread  receiving over `stack.net` into one buffer
 //   busy    polls the TAP without ever sleeping
+//   second=NAME,A.B.C.D/N  has a second TAP, and forwards between the two
 //
 // Says `ready`; answers the questions of questions.ts on stdin, and ends with it.
 import { TapLink } from '../../../device/link/tap.ts';
@@ -19,10 +20,16 @@ import { serveOnread, serveStreams } from './streams.ts';
 const options = new Map(process.argv.slice(2).map((word) => word.split('=', 2) as [string, string]));
 const machine = new Machine();
 const stack = createStack({ machine });
-const busyPoll = options.has('busy') ? Number.POSITIVE_INFINITY : 0;
+const busy = options.has('busy') ? { busyPoll: Number.POSITIVE_INFINITY } : {};
 const tap = options.get('tap') ?? 'tap0';
-const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), busyPoll });
+const link = new TapLink(machine, { name: tap, up: true, vnetHeader: !options.has('plain'), ...busy });
 stack.addDevice(link, { name: tap, addresses: [options.get('address') ?? ''] });
+const [secondTap, secondAddress = ''] = options.get('second')?.split(',') ?? [];
+if (secondTap !== undefined) {
+  const second = new TapLink(machine, { name: secondTap, up: true, vnetHeader: !options.has('plain') });
+  stack.addDevice(second, { name: secondTap, addresses: [secondAddress] });
+  stack.setSysctl('net.ipv4.ip_forward', 1);
+}
 const { sockets } = stack;
 if (options.has('stream')) {
   serveStreams(stack);

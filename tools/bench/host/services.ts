@@ -1,4 +1,5 @@
 import { EAGAIN } from '../../../device/errno.ts';
+import { PagePool } from '../../../device/memory/pages.ts';
 import type { PoolBuffer } from '../../../device/memory/pool-buffer.ts';
 import {
   AF_INET,
@@ -13,6 +14,8 @@ import {
 import { SocketAddress } from '../../../stack/socket/address.ts';
 import { HeldBytes } from '../../../stack/socket/held-bytes.ts';
 import type { SocketLayer } from '../../../stack/socket/layer.ts';
+import { TCP_MAXSEG } from '../../../stack/tcp/sockopt.ts';
+import { IPPROTO_TCP } from '../../../stack/wire/ipv4.ts';
 import { Handler } from './handler.ts';
 import { answerHttp } from './http.ts';
 
@@ -100,10 +103,12 @@ export class HeldDiscard extends Handler {
   }
 }
 
+const option = new Uint8Array(4);
+
 /** Pages that one connection sends from, each again when it is idle. */
 const LENT = 64;
 
-/** Sends pages of the pool as they are, as many as are idle and there is room for. */
+/** Sends pages of the pool as they are, as many as are idle and there is room for: of each page as much as whole segments fill. */
 export class LentChargen extends Handler {
   readonly #idle: PoolBuffer[] = [];
   readonly #buffers: PoolBuffer[] = [];
@@ -112,8 +117,10 @@ export class LentChargen extends Handler {
   constructor(sockets: SocketLayer, fd: number) {
     super(sockets, fd, WRITABLE);
     const { pool } = sockets.context.machine;
+    sockets.getsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, option);
+    const mss = new DataView(option.buffer).getInt32(0, true);
     for (let i = 0; i < LENT; i++) {
-      const buffer = pool.lend();
+      const buffer = pool.lend(PagePool.PAGE - (PagePool.PAGE % mss));
       if (buffer === null) break;
       this.#buffers.push(buffer);
       this.#idle.push(buffer);

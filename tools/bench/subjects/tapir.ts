@@ -12,6 +12,8 @@ export interface TapirOptions {
   readonly plain?: boolean;
   /** Never sleeps. */
   readonly busy?: boolean;
+  /** Frames that the kernel queues for it (`txqueuelen`), 1000 when left out. */
+  readonly queueLength?: number;
   /** Flags for its Node, in front of the script. */
   readonly flags?: readonly string[];
   /** Further words for the host program. */
@@ -32,7 +34,7 @@ export class TapirSubject implements Subject {
   }
 
   static async start({ subjectCpu }: Placement, options: TapirOptions = {}): Promise<TapirSubject> {
-    const { plain = false, busy = false, flags = [], words = [] } = options;
+    const { plain = false, busy = false, queueLength, flags = [], words = [] } = options;
     const network = nextNetwork();
     const tap = `tapir${taps++}`;
     const host = new Program('taskset', [
@@ -49,6 +51,7 @@ export class TapirSubject implements Subject {
     ]);
     await host.says(/^ready$/m);
     run('ip', 'address', 'add', `${network.peer}/${network.prefix}`, 'dev', tap);
+    if (queueLength !== undefined) run('ip', 'link', 'set', tap, 'txqueuelen', `${queueLength}`);
     return new TapirSubject('tapir', network.subject, host);
   }
 
