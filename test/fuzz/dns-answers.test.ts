@@ -170,6 +170,7 @@ function pointerChain(): Buffer {
   return bytes;
 }
 
+// @rfc 1035 4.1.4
 t.test(
   'what is made to be slow is not: pointers in circles, to each other, and a thousand times the same',
   (t) => {

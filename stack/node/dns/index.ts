@@ -1,4 +1,5 @@
 import * as node from 'node:dns';
+import { promisify } from 'node:util';
 import type { SocketLayer } from '../../socket/layer.ts';
 import * as codes from './codes.ts';
 import type { DnsCounters } from './counters.ts';
@@ -59,6 +60,9 @@ export function createDns(sockets: SocketLayer, options: DnsOptions = {}): Dns {
     counters: host.counters,
     close: () => host.close(),
   };
+  // As Node's: promised, they give what calls back with several values in one object.
+  Object.defineProperty(module.lookup, promisify.custom, { value: promises.lookup });
+  Object.defineProperty(module.lookupService, promisify.custom, { value: promises.lookupService });
   return module as unknown as Dns;
 }
 

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RemoteInfo, Socket } from 'node:dgram';
+import type { RemoteInfo, Socket, SocketOptions } from 'node:dgram';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import t from 'tap';
 import { LEFT, RIGHT, virtualHosts } from './virtual-hosts.ts';
@@ -112,6 +112,8 @@ t.test('what is wrong with a bind is an event, with a call an exception', async 
   logged('elsewhere', dgram.createSocket('udp4'), log).bind({ address: '198.51.100.1', port: 5 });
   logged('six', dgram.createSocket('udp6'), log).bind(5);
   logged('shared', dgram.createSocket({ type: 'udp4', reuseAddr: true }), log).bind(54);
+  for (const name of ['one of many', 'another'])
+    logged(name, dgram.createSocket({ type: 'udp4', reusePort: true } as SocketOptions), log).bind(55);
   logged('sharing', dgram.createSocket({ type: 'udp4', reuseAddr: true }), log).bind(54);
   await pass();
   t.strictSame(log, [
@@ -120,6 +122,8 @@ t.test('what is wrong with a bind is an event, with a call an exception', async 
     'elsewhere bind EADDRNOTAVAIL 198.51.100.1:5',
     'six bind EAFNOSUPPORT :::5',
     'shared listening on 0.0.0.0',
+    'one of many listening on 0.0.0.0',
+    'another listening on 0.0.0.0',
     'sharing listening on 0.0.0.0',
   ]);
   t.throws(() => dgram.createSocket('udp' as 'udp4'), { code: 'ERR_SOCKET_BAD_TYPE', name: 'TypeError' });

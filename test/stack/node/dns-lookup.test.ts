@@ -1,4 +1,5 @@
 import { ADDRCONFIG, ALL, V4MAPPED } from 'node:dns';
+import { promisify } from 'node:util';
 import t from 'tap';
 import { candidatesFor } from '../../../stack/node/dns/address-search.ts';
 import { HostsTable } from '../../../stack/node/dns/hosts.ts';
@@ -33,6 +34,7 @@ async function client(t: Parameters<typeof virtualHosts>[0], script: Script, opt
   return { ...hosts, server, dns, lookup };
 }
 
+// @rfc 6761 6.3
 t.test('addresses, the hosts file and localhost need no server', async (t) => {
   const { lookup, server, dns } = await client(t, () => NXDOMAIN);
   t.equal(await lookup('192.0.2.99'), '["192.0.2.99",4]');
@@ -59,6 +61,7 @@ t.test('addresses, the hosts file and localhost need no server', async (t) => {
   dns.setDefaultResultOrder('ipv6first' as never);
   t.equal(await lookup('printer'), '["2001:db8::7",6]');
   t.equal(dns.getDefaultResultOrder(), 'ipv6first');
+  t.strictSame(await promisify(dns.lookup)('192.0.2.99'), { address: '192.0.2.99', family: 4 });
 });
 
 t.test('of a server’s answers IPv4 comes first; hints leave IPv6 out, or make it of IPv4', async (t) => {
@@ -127,6 +130,7 @@ t.test('not found is one thing, no answer another', async (t) => {
   t.equal(await lookup('x..y'), 'getaddrinfo ENOTFOUND x..y');
 });
 
+// @rfc 1035 3.5
 t.test('names of addresses: of the hosts file, else of the server', async (t) => {
   const { dns, pass, server } = await client(t, ({ type, name }) =>
     type === 'PTR' && name === '9.2.0.192.in-addr.arpa'

@@ -109,6 +109,8 @@ t.test('each type of record in the shape that Node gives it', async (t) => {
   t.throws(() => dns.resolve('x', 'HINFO' as 'A', () => {}), { code: 'ERR_INVALID_ARG_VALUE' });
 });
 
+// @rfc 5452 9.2
+// @rfc 6891 6.2.3
 t.test('what is asked: recursion, EDNS, letters at random, and never the same number and port', async (t) => {
   const { dns, outcome, server } = await client(t, () => ({ rcode: NXDOMAIN }));
   for (const name of ['first.example', 'second.example', 'third.example'])
@@ -125,6 +127,7 @@ t.test('what is asked: recursion, EDNS, letters at random, and never the same nu
   );
 });
 
+// @rfc 2308 5
 t.test('errors: their codes, their texts, what is kept of them', async (t) => {
   const { dns, outcome, server, clock } = await client(t, ({ name }) => {
     if (name.startsWith('missing')) return { rcode: NXDOMAIN, authorities: [soa(30)] };
@@ -162,6 +165,7 @@ t.test('errors: their codes, their texts, what is kept of them', async (t) => {
   );
 });
 
+// @rfc 1035 7.4
 t.test('answers are kept for their lifetime, which goes down; the least used goes first', async (t) => {
   let calls = 0;
   const { dns, outcome, pass } = await client(
@@ -195,6 +199,7 @@ t.test('questions that are the same are asked once', async (t) => {
   t.equal(dns.counters.joined, 1);
 });
 
+// @rfc 1034 3.6.2
 t.test('aliases are followed, to a limit, and in circles to an error', async (t) => {
   const { dns, outcome, server } = await client(t, ({ name }) => {
     if (name === 'www.example')
@@ -220,6 +225,7 @@ t.test('aliases are followed, to a limit, and in circles to an error', async (t)
   t.equal(server.log.length, 17, 'itself, and 16 aliases');
 });
 
+// @rfc 5452 9.1
 t.test('only the answer to what was asked is taken, and only from whom it was asked', async (t) => {
   const { dns, outcome, pass, server, right } = await client(t, () => null);
   const elsewhere = right.dgram.createSocket('udp4').bind(54);
@@ -278,6 +284,8 @@ t.test('an answer in other letters is asked for again over TCP', async (t) => {
   t.match(dns.counters, { droppedWrongCase: 1, tcpQueries: 1 });
 });
 
+// @rfc 1035 4.2.1
+// @rfc 7766 5
 t.test('a cut answer comes whole over TCP', async (t) => {
   const many = Array.from({ length: 200 }, (_, i) => a('many.example', `192.0.2.${i}`));
   const { dns, outcome, server } = await client(t, ({ tcp }) =>
@@ -289,6 +297,7 @@ t.test('a cut answer comes whole over TCP', async (t) => {
   t.match(dns.counters, { truncated: 1, tcpQueries: 1, queries: 2 });
 });
 
+// @rfc 6891 7
 t.test('a server that does not know EDNS is asked without it', async (t) => {
   const { dns, outcome, server } = await client(t, ({ packet, name }) =>
     (packet.additionals?.length ?? 0) > 0 ? { rcode: FORMERR } : { answers: [a(name, '192.0.2.1')] },
