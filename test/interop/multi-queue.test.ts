@@ -35,7 +35,7 @@ async function start(t: Test, orders: readonly string[] = []): Promise<[Namespac
   await ns.ip(`addr add ${PEER}/24 dev tap0`);
   await ns.ip('link set tap0 up');
   const host = startScript(ns, HOST, 'tap0', '2', ...orders);
-  await host.says(/^ready$/m);
+  await host.says(/^ready$/m, 30_000);
   return [ns, host];
 }
 

@@ -8,7 +8,8 @@ import type { Placement, Subject } from './subject.ts';
 
 /** The compiled files run from `dist/tools/bench/`. */
 const SOURCES = fileURLToPath(new URL('../../../tools/bench/peer/', import.meta.url));
-/** Milliseconds beyond its own time that a measurement may take. */
+/** What a measurement takes with its warming up (bulk.c), beside its own time, and milliseconds beyond that it may. */
+const WITH_WARM_UP = 1.25;
 const PATIENCE = 10_000;
 
 let built: string | undefined;
@@ -37,6 +38,6 @@ export async function measureWithPeer(
 ): Promise<Record<string, number>> {
   const command = [peerProgram(), `${peerCpu}`, mode, subject.address, `${seconds}`, `${amount}`];
   const [program = '', ...args] = [...subject.enter, ...command];
-  const output = await new Program(program, args).result(seconds * 1000 + PATIENCE);
+  const output = await new Program(program, args).result(seconds * 1000 * WITH_WARM_UP + PATIENCE);
   return JSON.parse(output) as Record<string, number>;
 }
