@@ -7,7 +7,7 @@ import { flagsOf } from './selection.mjs';
 
 const SWAP = new URL('./swap.mjs', import.meta.url).href;
 /** Seconds that a test may take: Node's own take less than two. */
-const LIMIT = 30;
+const LIMIT = 120;
 /** Of what a test wrote, this many characters are kept. */
 const KEPT = 20_000;
 
