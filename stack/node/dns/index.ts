@@ -1,7 +1,7 @@
 import * as node from 'node:dns';
 import { promisify } from 'node:util';
 import type { SocketLayer } from '../../socket/layer.ts';
-import * as codes from './codes.ts';
+import { CODES } from './codes.ts';
 import type { DnsCounters } from './counters.ts';
 import { DnsHost } from './host.ts';
 import { KINDS } from './kinds.ts';
@@ -35,7 +35,7 @@ export function createDns(sockets: SocketLayer, options: DnsOptions = {}): Dns {
   const promises = {
     ...moduleOf(new PromiseResolver(host, host.channel)),
     ...orderOf(lookup),
-    ...codes,
+    ...CODES,
     lookup: (hostname: unknown, given?: unknown) => lookup.lookupPromise(hostname, given),
     lookupService: (address: unknown, port: unknown) => lookup.lookupServicePromise(address, port),
     Resolver: class Resolver extends PromiseResolver {
@@ -47,7 +47,7 @@ export function createDns(sockets: SocketLayer, options: DnsOptions = {}): Dns {
   const module = {
     ...moduleOf(new CallbackResolver(host, host.channel)),
     ...orderOf(lookup),
-    ...codes,
+    ...CODES,
     ADDRCONFIG: node.ADDRCONFIG,
     ALL: node.ALL,
     V4MAPPED: node.V4MAPPED,
