@@ -35,6 +35,9 @@ export abstract class Clock {
   /** Calls `callback` once when the event loop comes round again: for what goes on and on, but leaves others their turn. */
   abstract nextTurn(callback: () => void): void;
 
+  /** Callbacks that wait for the event loop to come round. */
+  abstract readonly pendingTurns: number;
+
   /** How often {@link hold} was called and not yet {@link letGo}. */
   held = 0;
 

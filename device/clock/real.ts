@@ -28,6 +28,11 @@ export class RealClock extends Clock {
   };
   /** Ends the batch whose time `recent` gave, when nothing else does. */
   readonly #endOfBatch = new Work(() => {}, FLUSH);
+  readonly #onNextTurn = (callback: () => void): void => {
+    this.#pendingTurns--;
+    callback();
+  };
+  #pendingTurns = 0;
   #recent = 0;
   #recentIsValid = false;
   #timeout: NodeJS.Timeout | undefined;
@@ -80,7 +85,12 @@ export class RealClock extends Clock {
   }
 
   nextTurn(callback: () => void): void {
-    setImmediate(callback);
+    this.#pendingTurns++;
+    setImmediate(this.#onNextTurn, callback);
+  }
+
+  get pendingTurns(): number {
+    return this.#pendingTurns;
   }
 
   override arm(timer: Timer, atMs: number): void {

@@ -58,6 +58,10 @@ export class VirtualClock extends Clock {
   }
 
   /** Such callbacks wait for {@link turn}, wherever the time is moved to. */
+  get pendingTurns(): number {
+    return this.#turns.length;
+  }
+
   nextTurn(callback: () => void): void {
     this.#turns.push(callback);
   }

@@ -18,7 +18,7 @@ const TURN_MS = 1;
 /**
  * Looks for the next frame for a moment before the event loop sleeps, as long as that finds one: to wake a processor costs more than a
  * peer nearby takes to answer (Linux: `guest_halt_poll_ns`, adaptive halt polling of KVM). Where it is in vain, since the peer is far, or
- * runs on this very processor, it is tried more and more rarely.
+ * runs on this very processor, it is tried more and more rarely. Who waits for a turn of the event loop goes first.
  */
 export class AdaptivePoll {
   readonly #clock: Clock;
@@ -59,6 +59,8 @@ export class AdaptivePoll {
   #lookAround(untilMs: number): void {
     let now = this.#clock.now();
     for (let givenUp = now + LOOK_MS; now < givenUp && now < untilMs; now = this.#clock.now()) {
+      // Programs are waiting for their turn.
+      if (this.#clock.pendingTurns > 0) return;
       if (!this.#look()) continue;
       this.#found();
       givenUp = this.#clock.now() + LOOK_MS;
