@@ -24,6 +24,18 @@ export abstract class Clock {
    */
   abstract recent(): number;
 
+  #watchedFrom = 0;
+
+  /** Begins a turn whose length matters to {@link turnIsLong}. */
+  beginTurn(): void {
+    this.#watchedFrom = this.now();
+  }
+
+  /** Whether the turn has lasted for `ms`. To ask allocates nothing, as to pass moments about would. */
+  turnIsLong(ms: number): boolean {
+    return this.now() - this.#watchedFrom >= ms;
+  }
+
   /** Runs `work` at the end of the current batch; a second request before that changes nothing. Allocates nothing. */
   defer(work: Work): void {
     this.deferred.push(work);

@@ -24,6 +24,7 @@ export class AdaptivePoll {
   readonly #clock: Clock;
   readonly #look: () => boolean;
   #endedMs = Number.NEGATIVE_INFINITY;
+  #beganMs = 0;
   #shortGaps = 0;
   #vain = 0;
   #good = 0;
@@ -41,8 +42,14 @@ export class AdaptivePoll {
     return this.#shortGaps >= BELIEVED && this.#resting === 0;
   }
 
-  /** A turn brought frames, which have been dealt with; it began at `beganMs` of the clock. */
-  turn(beganMs: number): void {
+  /** A turn begins. */
+  begin(): void {
+    this.#beganMs = this.#clock.now();
+  }
+
+  /** It brought frames, which have been dealt with. */
+  end(): void {
+    const beganMs = this.#beganMs;
     if (this.#resting > 0) {
       this.#resting--;
       return;

@@ -234,7 +234,7 @@ export abstract class TunTapLink implements Link {
   }
 
   #ready(events: number, status: number): void {
-    const began = this.#adaptive === null ? 0 : this.machine.clock.now();
+    this.#adaptive?.begin();
     if (status < 0) this.#lose();
     if ((events & POLL_WRITABLE) !== 0) this.#unblock();
     if ((events & POLL_READABLE) !== 0) {
@@ -243,7 +243,7 @@ export abstract class TunTapLink implements Link {
     }
     if (this.#looks) this.#endLook((events & POLL_READABLE) === 0);
     this.machine.clock.settle();
-    if ((events & POLL_READABLE) !== 0) this.#adaptive?.turn(began);
+    if ((events & POLL_READABLE) !== 0) this.#adaptive?.end();
   }
 
   #receive(): void {
@@ -269,7 +269,6 @@ export abstract class TunTapLink implements Link {
    */
   #drain(): number {
     const { clock } = this.machine;
-    const end = clock.now() + TURN_MS;
     for (let left = BUDGET; left > 0; ) {
       const batch = Math.min(left, this.rx.batch);
       const errno = this.rx.drain(this.queue, this.#port, batch);
@@ -277,7 +276,8 @@ export abstract class TunTapLink implements Link {
       left -= batch;
       if (left <= 0) break;
       clock.settle();
-      if (clock.now() >= end) break;
+      if (left + batch === BUDGET) clock.beginTurn();
+      else if (clock.turnIsLong(TURN_MS)) break;
     }
     return 0;
   }

@@ -19,7 +19,8 @@ function bench(answers: () => number) {
     clock.advance(gap);
     const before = looks;
     waited = 0;
-    poll.turn(clock.now());
+    poll.begin();
+    poll.end();
     return looks - before;
   };
   return { clock, poll, turn };
