@@ -50,7 +50,7 @@ export const text: Codec<string> = {
 
 export const raw: Codec<Uint8Array> = { read: (bytes) => bytes, write: (bytes) => bytes };
 
-/** Destination and router by turns, with the prefix that the destination's class gives (RFC 2132, section 5.8). */
+/** Destination and router by turns; a destination is a network as its class has it, else a host (RFC 2132, section 5.8). */
 export const staticRoutes: Codec<readonly DhcpRoute[]> = {
   read: (bytes) => {
     if (bytes.length === 0 || bytes.length % 8 !== 0) return undefined;
@@ -59,7 +59,9 @@ export const staticRoutes: Codec<readonly DhcpRoute[]> = {
     for (let i = 0; i < list.length; i += 2) {
       const destination = list[i]!;
       if (destination === 0) continue; // RFC 2132 forbids a default route here.
-      routes.push({ destination, prefixLength: classfulLength(destination), gateway: list[i + 1]! });
+      const length = classfulLength(destination);
+      const isNetwork = (destination & ~maskOf(length)) === 0;
+      routes.push({ destination, prefixLength: isNetwork ? length : 32, gateway: list[i + 1]! });
     }
     return routes;
   },
