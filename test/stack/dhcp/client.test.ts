@@ -236,8 +236,8 @@ t.test('what a server says beside the address: routes, MTU, name servers; and wh
   t.equal(bench.dev.mtu, 1400);
   t.strictSame(bench.routes(), [
     '0.0.0.0/0 via 192.0.2.1',
-    '198.51.100.7/32 via 192.0.2.3',
     '203.0.113.0/24 via 192.0.2.4',
+    '198.51.100.7/32 via 192.0.2.3',
   ]);
   t.equal(bench.stack.addressesOf('eth0')[0]?.broadcast, parseIpv4('192.0.2.255'));
   bench.client.release();
