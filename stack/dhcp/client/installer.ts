@@ -124,8 +124,18 @@ export class LeaseInstaller {
       const offLink = route.gateway !== 0 && ((route.gateway ^ lease.address) & mask) !== 0;
       const added = fib.add(this.#config(route, offLink), 'add');
       if (typeof added !== 'number') return true;
-      return added === -EEXIST && installed.routes.some((other) => sameRoute(route, other));
+      return added === -EEXIST && this.#isOfDhcp(route);
     });
+  }
+
+  /** Whether a route that is there is one of ours, or of a client that ran before and left it. */
+  #isOfDhcp({ destination, prefixLength, gateway }: DhcpRoute): boolean {
+    return this.#host.fib.main
+      .exactly(destination, prefixLength)
+      .some(
+        (entry) =>
+          entry.dev === this.#dev && entry.protocol === RTPROT_DHCP && entry.gateway === gateway,
+      );
   }
 
   #config({ destination, prefixLength, gateway }: DhcpRoute, onlink: boolean): FibConfig {

@@ -315,6 +315,14 @@ t.test('restart with a stored lease: INIT-REBOOT, the address of the lease, no s
   t.strictSame(bench.addresses(), []);
   bench.say(DHCPACK);
   t.strictSame(bench.events, ['bound 192.0.2.100']);
+  bench.client.close();
+  bench.run({ ...UNCHECKED, store });
+  bench.next();
+  bench.say(DHCPACK);
+  bench.client.release();
+  t.strictSame([bench.addresses(), bench.routes()], [[], []], 'what an earlier client left too');
+  first.run({ ...UNCHECKED, store });
+  first.bind();
 
   const refused = clientBench(t, { ...UNCHECKED, store }, 3);
   refused.next();
