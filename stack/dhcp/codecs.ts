@@ -13,7 +13,7 @@ export interface DhcpRoute {
   readonly gateway: Ipv4;
 }
 
-function unsigned(size: 1 | 2 | 4): Codec<number> {
+function unsigned(size: 2 | 4): Codec<number> {
   return {
     read: (bytes) => (bytes.length === size ? Buffer.from(bytes).readUIntBE(0, size) : undefined),
     write: (value) => {
@@ -24,7 +24,6 @@ function unsigned(size: 1 | 2 | 4): Codec<number> {
   };
 }
 
-export const u8: Codec<number> = unsigned(1);
 export const u16: Codec<number> = unsigned(2);
 export const u32: Codec<number> = unsigned(4);
 
@@ -40,15 +39,11 @@ export const addresses: Codec<readonly Ipv4[]> = {
 /** Text without control characters; bytes of 0 at its end, which some servers send, are taken off (RFC 2132, section 2). */
 export const text: Codec<string> = {
   read: (bytes) => {
-    const value = Buffer.from(bytes)
-      .toString('latin1')
-      .replace(/\0+$/, '');
+    const value = Buffer.from(bytes).toString('latin1').replace(/\0+$/, '');
     return value !== '' && /^[\x20-\x7e]+$/.test(value) ? value : undefined;
   },
   write: (value) => Buffer.from(value, 'latin1'),
 };
-
-export const raw: Codec<Uint8Array> = { read: (bytes) => bytes, write: (bytes) => bytes };
 
 /** Destination and router by turns; a destination is a network as its class has it, else a host (RFC 2132, section 5.8). */
 export const staticRoutes: Codec<readonly DhcpRoute[]> = {

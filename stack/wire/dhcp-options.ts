@@ -53,7 +53,8 @@ export function unpackOptions(
   const overload = pieces.get(OPT_OVERLOAD);
   if (overload !== undefined) {
     const [value] = overload;
-    if (overload.length !== 1 || value?.length !== 1 || value[0]! < OVERLOAD_FILE || value[0]! > 3) return null;
+    if (overload.length !== 1 || value?.length !== 1 || value[0]! < OVERLOAD_FILE || value[0]! > 3)
+      return null;
     if ((value[0]! & OVERLOAD_FILE) !== 0 && !collect(file, pieces)) return null;
     if ((value[0]! & OVERLOAD_SNAME) !== 0 && !collect(sname, pieces)) return null;
     pieces.delete(OPT_OVERLOAD);
@@ -160,5 +161,10 @@ function result(
 ): PackedOptions {
   main!.bytes.splice(Math.min(3, main!.bytes.length), 0, ...overload);
   const nothing = new Uint8Array(0);
-  return { main: main!.finish(), file: file?.finish() ?? nothing, sname: sname?.finish() ?? nothing, omitted };
+  return {
+    main: main!.finish(),
+    file: file?.finish() ?? nothing,
+    sname: sname?.finish() ?? nothing,
+    omitted,
+  };
 }

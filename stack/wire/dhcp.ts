@@ -120,7 +120,15 @@ export function readDhcp(bytes: Uint8Array): DhcpMessage | DhcpDefect {
   if (type?.length !== 1 || type[0]! < DHCPDISCOVER || type[0]! > DHCPINFORM) return 'type';
   const { op, htype, hops, xid, secs, ciaddr, yiaddr, siaddr, giaddr } = header;
   return {
-    ...{ op, htype, hops, xid, secs, ciaddr, yiaddr, siaddr, giaddr },
+    op,
+    htype,
+    hops,
+    xid,
+    secs,
+    ciaddr,
+    yiaddr,
+    siaddr,
+    giaddr,
     type: type[0]!,
     broadcast: (header.flags & FLAG_BROADCAST) !== 0,
     chaddr: header.chaddr.subarray(0, header.hlen),
@@ -146,7 +154,15 @@ export function writeDhcp(message: DhcpMessage, most: number = DHCP_MTU): Writte
   const { op, htype, hops, xid, secs, ciaddr, yiaddr, siaddr, giaddr } = message;
   dhcpLayout.encode(
     {
-      ...{ op, htype, hops, xid, secs, ciaddr, yiaddr, siaddr, giaddr },
+      op,
+      htype,
+      hops,
+      xid,
+      secs,
+      ciaddr,
+      yiaddr,
+      siaddr,
+      giaddr,
       hlen: message.chaddr.length,
       flags: message.broadcast ? FLAG_BROADCAST : 0,
       chaddr: Buffer.concat([message.chaddr], CHADDR_LENGTH),

@@ -3,10 +3,9 @@ import { createVeth } from '../../device/link/veth.ts';
 import { SeededEntropy } from '../../device/random.ts';
 import { createStack } from '../../stack/stack.ts';
 import { readDhcp, writeDhcp } from '../../stack/wire/dhcp.ts';
-import { clientBench, dhcpOf, ip4, seconds } from '../stack/dhcp/harness.ts';
+import { clientBench, dhcpOf, ip4, seconds, udpFrame } from '../stack/dhcp/harness.ts';
 import { testMachine } from '../testing/machine.ts';
 import { Station } from '../testing/station.ts';
-import { udpFrame } from '../stack/dhcp/harness.ts';
 
 const SEED = Number(process.env['FUZZ_SEED'] ?? 20261125);
 const MUTATIONS = Number(process.env['FUZZ_MUTATIONS'] ?? 100_000);
@@ -36,7 +35,10 @@ function mutate(bytes: Uint8Array, entropy: SeededEntropy): Buffer {
   let out = Buffer.from(bytes);
   for (let left = 1 + entropy.below(4); left > 0; left--) {
     // Mostly where the options are.
-    const at = entropy.chance(0.8) && out.length > 240 ? 240 + entropy.below(out.length - 240) : entropy.below(out.length);
+    const at =
+      entropy.chance(0.8) && out.length > 240
+        ? 240 + entropy.below(out.length - 240)
+        : entropy.below(out.length);
     switch (entropy.below(6)) {
       case 0:
         out[at] = entropy.u32();
@@ -61,23 +63,26 @@ function mutate(bytes: Uint8Array, entropy: SeededEntropy): Buffer {
   return out.subarray(0, 1400);
 }
 
-t.test('a message cut anywhere, and mutated ones: never an exception, and what is read can be written', (t) => {
-  const entropy = new SeededEntropy(SEED);
-  const bench = clientBench(t, { checkAddress: false });
-  bench.next();
-  const whole = Buffer.from(bench.answer(OFFER, { options: OPTIONS }));
-  for (let length = 0; length <= whole.length; length++) readDhcp(whole.subarray(0, length));
-  let read = 0;
-  for (let i = 0; i < MUTATIONS; i++) {
-    const message = readDhcp(mutate(whole, entropy));
-    if (typeof message === 'string') continue;
-    read++;
-    const again = readDhcp(writeDhcp(message, 1472).bytes);
-    if (typeof again === 'string') t.fail(`${again} when it was written again`);
-  }
-  t.ok(read > MUTATIONS / 100, `${read} of ${MUTATIONS} were messages`);
-  t.end();
-});
+t.test(
+  'a message cut anywhere, and mutated ones: never an exception, and what is read can be written',
+  (t) => {
+    const entropy = new SeededEntropy(SEED);
+    const bench = clientBench(t, { checkAddress: false });
+    bench.next();
+    const whole = Buffer.from(bench.answer(OFFER, { options: OPTIONS }));
+    for (let length = 0; length <= whole.length; length++) readDhcp(whole.subarray(0, length));
+    let read = 0;
+    for (let i = 0; i < MUTATIONS; i++) {
+      const message = readDhcp(mutate(whole, entropy));
+      if (typeof message === 'string') continue;
+      read++;
+      const again = readDhcp(writeDhcp(message, 1472).bytes);
+      if (typeof again === 'string') t.fail(`${again} when it was written again`);
+    }
+    t.ok(read > MUTATIONS / 100, `${read} of ${MUTATIONS} were messages`);
+    t.end();
+  },
+);
 
 t.test('a client in every state hears nonsense, and is one of its states still', (t) => {
   const entropy = new SeededEntropy(SEED + 1);
@@ -86,7 +91,10 @@ t.test('a client in every state hears nonsense, and is one of its states still',
     for (const frame of bench.peer.take()) bench.asked = dhcpOf(frame) ?? bench.asked;
     const type = TYPES[entropy.below(TYPES.length)]!;
     const right = bench.answer(entropy.chance(0.5) ? OFFER : type, { leaseTime: 60, options: OPTIONS });
-    bench.sayBytes(entropy.chance(0.7) ? mutate(right, entropy) : right, entropy.chance(0.5) ? '255.255.255.255' : '192.0.2.100');
+    bench.sayBytes(
+      entropy.chance(0.7) ? mutate(right, entropy) : right,
+      entropy.chance(0.5) ? '255.255.255.255' : '192.0.2.100',
+    );
     if (entropy.chance(0.3)) bench.sayBytes(bench.answer(ACK, { leaseTime: 60, options: OPTIONS }));
     if (entropy.chance(0.01)) bench.peer.down();
     else if (!bench.dev.carrier) bench.peer.up();
@@ -98,7 +106,11 @@ t.test('a client in every state hears nonsense, and is one of its states still',
   bench.peer.up();
   bench.clock.advance(5000);
   bench.client.release();
-  t.strictSame([bench.addresses(), bench.routes(), bench.dev.mtu], [[], [], 1500], 'nothing is left of all leases');
+  t.strictSame(
+    [bench.addresses(), bench.routes(), bench.dev.mtu],
+    [[], [], 1500],
+    'nothing is left of all leases',
+  );
   t.end();
 });
 
@@ -111,7 +123,14 @@ t.test('a server hears nonsense from a thousand clients, and holds no more than 
   const peer = new Station(machine, other);
   clock.advance(1100);
   const server = stack.serveDhcp('eth0', {
-    subnets: [{ prefix: '192.0.2.0/24', ranges: ['192.0.2.100-192.0.2.119'], leaseTime: 60, options: { raw: { 43: Buffer.alloc(300) } } }],
+    subnets: [
+      {
+        prefix: '192.0.2.0/24',
+        ranges: ['192.0.2.100-192.0.2.119'],
+        leaseTime: 60,
+        options: { raw: { 43: Buffer.alloc(300) } },
+      },
+    ],
     quarantine: 60,
   });
   const serverMac = '02:00:00:00:00:01';
@@ -126,8 +145,19 @@ t.test('a server hears nonsense from a thousand clients, and holds no more than 
     if (entropy.chance(0.3)) options.set(57, Uint8Array.of(entropy.below(256), 0));
     const ciaddr = entropy.chance(0.3) ? address : 0;
     const { bytes } = writeDhcp({
-      ...{ op: 1, type: TYPES[entropy.below(8)]!, htype: 1, hops: 0, xid: entropy.u32(), secs: 0, broadcast: true },
-      ...{ ciaddr, yiaddr: 0, siaddr: 0, giaddr: entropy.chance(0.1) ? entropy.u32() : 0, chaddr, options },
+      op: 1,
+      type: TYPES[entropy.below(8)]!,
+      htype: 1,
+      hops: 0,
+      xid: entropy.u32(),
+      secs: 0,
+      broadcast: true,
+      ciaddr,
+      yiaddr: 0,
+      siaddr: 0,
+      giaddr: entropy.chance(0.1) ? entropy.u32() : 0,
+      chaddr,
+      options,
     });
     const message = entropy.chance(0.5) ? mutate(bytes, entropy) : bytes;
     peer.send(udpFrame('ff:ff:ff:ff:ff:ff', serverMac, '0.0.0.0', 68, '255.255.255.255', 67, message));
@@ -138,7 +168,10 @@ t.test('a server hears nonsense from a thousand clients, and holds no more than 
     peer.take();
   }
   const { counters } = server;
-  t.ok(counters.offers > 50 && counters.acks > 5 && counters.dropped.malformed > 50, JSON.stringify(counters));
+  t.ok(
+    counters.offers > 50 && counters.acks > 5 && counters.dropped.malformed > 50,
+    JSON.stringify(counters),
+  );
   clock.advance(200_000);
   t.strictSame(server.leases.leases, [], 'all of it is over some time');
   stack.close();

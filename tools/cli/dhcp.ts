@@ -56,8 +56,7 @@ export function dhcpCommand(): Command {
   addChange(command, {
     name: 'client',
     description: 'get a device its address, and keep it',
-    usage:
-      'dev NAME [hostname NAME] [clientid HEX] [request ADDRESS] [metric N] [check on|off] [store FILE]',
+    usage: 'dev NAME [hostname NAME] [clientid HEX] [request ADDRESS] [metric N] [check on|off] [store FILE]',
     method: 'dhcp.client',
     grammar: CLIENT,
     needs: ['dev'],

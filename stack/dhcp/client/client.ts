@@ -11,7 +11,6 @@ import { type NotifierBlock, NotifierChain } from '../../../device/netdevice/not
 import type { Entropy } from '../../../device/random.ts';
 import { canSend } from '../../neighbour/link-state.ts';
 import type { Ipv4 } from '../../wire/address.ts';
-import { DHCPDECLINE, DHCPDISCOVER, DHCPRELEASE, DHCPREQUEST } from '../../wire/dhcp.ts';
 import { type DhcpHost, wallClock } from '../host.ts';
 import { ClientCounters } from './counters.ts';
 import {
@@ -24,12 +23,12 @@ import {
   type DhcpNews,
   dhcpEventName,
 } from './events.ts';
+import { Exchange } from './exchange.ts';
 import { GatewayProbe } from './gateway.ts';
 import { LeaseInstaller } from './installer.ts';
-import { type DhcpLease, INFINITE } from './lease.ts';
-import { type Asking, clientMessage } from './messages.ts';
+import { type DhcpLease, INFINITE, msUntil } from './lease.ts';
 import { type ClientSettings, clientSettings, type DhcpClientOptions } from './options.ts';
-import { ClientPort, type Hearing } from './port.ts';
+import { ClientPort, hearingIn } from './port.ts';
 import { judgeReply } from './replies.ts';
 import { type SavedDhcpClient, storedLease, turned } from './snapshot.ts';
 import {
@@ -45,6 +44,7 @@ import {
   type DhcpWait,
   LEAST_RENEWAL_DELAY,
   nakDelay,
+  nextTime,
   REQUESTS,
 } from './table.ts';
 
@@ -63,6 +63,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
   readonly #settings: ClientSettings;
   readonly #entropy: Entropy;
   readonly #port: ClientPort;
+  readonly #exchange: Exchange;
   readonly #installer: LeaseInstaller;
   readonly #gateway: GatewayProbe;
   /** Fires `timer`, and what the lease's times bring. */
@@ -71,12 +72,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
   #state: DhcpState = 'STOPPED';
   #lease: DhcpLease | null = null;
   #offer: DhcpLease | null = null;
-  #xid = -1;
-  #sent = 0;
   #naks = 0;
-  /** Milliseconds since the Unix epoch. */
-  #begunAt = 0;
-  #askedAt = 0;
   #wish: Ipv4;
   #link = false;
   #endConflicts: (() => void) | null = null;
@@ -91,6 +87,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     this.chain = new NotifierChain(fault);
     this.#entropy = host.ns.entropy.fork();
     this.#port = new ClientPort(host, dev, (message) => this.#receive(message));
+    this.#exchange = new Exchange(host, dev, this.#settings, this.#entropy, this.#port, this.counters);
     this.#installer = new LeaseInstaller(host, dev, this.#settings);
     this.#gateway = new GatewayProbe(host, dev, () => this.#happen('reached'));
     this.#timer = new Timer(clock, () => this.#happen('timer'));
@@ -146,11 +143,11 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     return {
       dev: this.dev.name,
       state: this.#state,
-      xid: this.#xid,
-      sent: this.#sent,
+      xid: this.#exchange.xid,
+      sent: this.#exchange.sent,
       naks: this.#naks,
-      begun: now - this.#begunAt,
-      asked: now - this.#askedAt,
+      begun: now - this.#exchange.begunAt,
+      asked: now - this.#exchange.askedAt,
       remaining: this.#timer.remaining,
       lease: turned(this.#lease, now),
       offer: turned(this.#offer, now),
@@ -164,11 +161,11 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
   load(saved: SavedDhcpClient): void {
     const now = wallClock(this.#host);
     this.#state = saved.state;
-    this.#xid = saved.xid;
-    this.#sent = saved.sent;
+    this.#exchange.xid = saved.xid;
+    this.#exchange.sent = saved.sent;
     this.#naks = saved.naks;
-    this.#begunAt = now - saved.begun;
-    this.#askedAt = now - saved.asked;
+    this.#exchange.begunAt = now - saved.begun;
+    this.#exchange.askedAt = now - saved.asked;
     this.#lease = turned(saved.lease, now);
     this.#offer = turned(saved.offer, now);
     this.#wish = saved.wish;
@@ -216,12 +213,12 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
   #receive(bytes: Uint8Array): void {
     const reply = judgeReply(bytes, {
       state: this.#state,
-      xid: this.#xid,
+      xid: this.#exchange.xid,
       mac: this.dev.address,
       clientId: this.#settings.clientId,
       offer: this.#offer,
       lease: this.#lease,
-      askedAt: this.#askedAt,
+      askedAt: this.#exchange.askedAt,
     });
     if (typeof reply === 'string') {
       this.counters.dropped[reply]++;
@@ -237,7 +234,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
       (one) => one.on === event && one.from.includes(this.#state) && this.#holds(one.when),
     );
     if (row === undefined) return;
-    if (row.to !== this.#state) this.#sent = 0;
+    if (row.to !== this.#state) this.#exchange.sent = 0;
     this.#state = row.to;
     let failed = false;
     for (const action of row.act) failed = this.#act(action) || failed;
@@ -253,50 +250,45 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
       case 'always':
         return true;
       case 'hasLease':
-        return this.#lease !== null && this.#until(this.#lease, this.#lease.leaseTime) > 0;
+        return this.#lease !== null && msUntil(this.#lease, this.#lease.leaseTime, wallClock(this.#host)) > 0;
       case 'spent':
-        return this.#sent >= (this.#state === 'REQUESTING' ? REQUESTS : CONFIRMATIONS);
+        return this.#exchange.sent >= (this.#state === 'REQUESTING' ? REQUESTS : CONFIRMATIONS);
       case 'unchecked':
-        return (
-          this.#settings.checkAddress && this.#offer !== null && !this.#installer.holds(this.#offer)
-        );
+        return this.#settings.checkAddress && this.#offer !== null && !this.#installer.holds(this.#offer);
     }
   }
 
   /** Returns whether it failed. */
   #act(action: DhcpAction): boolean {
     const { conflicts } = this.#host.arp;
+    const exchange = this.#exchange;
     const lease = this.#lease;
     switch (action) {
       case 'begin':
-        this.#xid = this.#entropy.u32();
-        this.#begunAt = wallClock(this.#host);
-        this.#sent = 0;
+        exchange.begin();
         break;
       case 'discover':
-        this.counters.discovers++;
-        this.#send(DHCPDISCOVER, { requested: this.#wish });
+        exchange.discover(this.#wish);
         break;
       case 'request':
-        this.#request({ requested: this.#offer?.address ?? 0, server: this.#offer?.server ?? 0 });
+        exchange.request({ requested: this.#offer?.address ?? 0, server: this.#offer?.server ?? 0 });
         break;
       case 'confirm':
-        this.#request({ requested: lease?.address ?? 0 });
+        exchange.request({ requested: lease?.address ?? 0 });
         break;
       case 'renew':
-        this.#request({ ciaddr: lease?.address ?? 0 }, lease?.server ?? 0);
+        exchange.request({ ciaddr: lease?.address ?? 0 }, lease?.server ?? 0);
         break;
       case 'rebind':
-        this.#request({ ciaddr: lease?.address ?? 0 });
+        exchange.request({ ciaddr: lease?.address ?? 0 });
         break;
       case 'decline':
-        this.counters.declines++;
         this.#wish = 0;
-        this.#send(DHCPDECLINE, { requested: lease?.address ?? 0, server: lease?.server ?? 0 });
+        if (lease !== null) exchange.decline(lease);
         this.#tell(DHCP_DECLINED, lease);
         break;
       case 'release':
-        if (lease !== null) this.#release(lease);
+        if (lease !== null) exchange.release(lease);
         break;
       case 'askGateway':
         if (this.#installer.installed !== null) this.#gateway.ask();
@@ -319,40 +311,11 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
       case 'refused':
         this.#naks++;
         this.#wish = 0;
-        this.#xid = -1;
+        this.#exchange.end();
         this.#tell(DHCP_NAKED, lease);
         break;
     }
     return false;
-  }
-
-  #request(asking: Partial<Asking>, server: Ipv4 = 0): void {
-    this.counters.requests++;
-    // The lease's times begin when it was first asked for, which is before it was granted.
-    if (this.#sent === 0) this.#askedAt = wallClock(this.#host);
-    this.#send(DHCPREQUEST, asking, server);
-  }
-
-  /** `server` 0: broadcasts. */
-  #send(type: number, asking: Partial<Asking>, server: Ipv4 = 0): void {
-    this.#sent++;
-    const message = this.#message(type, asking);
-    const source = asking.ciaddr ?? 0;
-    const sent =
-      server === 0 ? this.#port.broadcast(message, source) : this.#port.unicast(message, source, server);
-    if (!sent) this.counters.unsent++;
-  }
-
-  #release({ address, server }: DhcpLease): void {
-    this.counters.releases++;
-    const message = this.#message(DHCPRELEASE, { ciaddr: address, server });
-    if (!this.#port.unicastAtOnce(message, address, server)) this.counters.unsent++;
-  }
-
-  #message(type: number, asking: Partial<Asking>): Uint8Array {
-    const xid = this.#xid < 0 ? this.#entropy.u32() : this.#xid;
-    const secs = Math.floor((wallClock(this.#host) - this.#begunAt) / 1000);
-    return clientMessage(type, this.dev, this.#settings, { xid, secs, ...asking });
   }
 
   /** The DHCPACK's lease is ours. */
@@ -366,7 +329,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
       rebindingTime: rebindingTime - (rebindingTime - renewalTime) * fuzz,
     };
     this.#offer = null;
-    this.#xid = -1;
+    this.#exchange.end();
     this.#naks = 0;
     this.#wish = granted.address;
     this.#settings.store?.save(this.#lease);
@@ -385,7 +348,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     const used = this.#installer.installed !== null;
     this.#lease = null;
     this.#offer = null;
-    this.#xid = -1;
+    this.#exchange.end();
     this.#installer.remove();
     this.#settings.store?.save(null);
     if (used) this.#tell(DHCP_LOST, lease);
@@ -406,11 +369,11 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
       case 'soon':
         return this.#entropy.uniform(0, this.#settings.startDelayMs);
       case 'backoff':
-        return backoff(this.#sent) + this.#entropy.uniform(-DELAY_FUZZ, DELAY_FUZZ);
+        return backoff(this.#exchange.sent) + this.#entropy.uniform(-DELAY_FUZZ, DELAY_FUZZ);
       case 'half': {
         const lease = this.#lease!;
         const end = this.#state === 'RENEWING' ? lease.rebindingTime : lease.leaseTime;
-        return Math.max(this.#until(lease, end) / 2, LEAST_RENEWAL_DELAY);
+        return Math.max(msUntil(lease, end, wallClock(this.#host)) / 2, LEAST_RENEWAL_DELAY);
       }
       case 'afterNak':
         return nakDelay(this.#naks);
@@ -419,46 +382,19 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     }
   }
 
-  /** Milliseconds until `seconds` of a lease are over. */
-  #until({ obtainedAt, leaseTime }: DhcpLease, seconds: number): number {
-    if (leaseTime === INFINITE) return Number.POSITIVE_INFINITY;
-    return obtainedAt + seconds * 1000 - wallClock(this.#host);
-  }
-
   /** What follows from the state alone: how it hears, which of the lease's times is next, whose gateway is of interest. */
   #settle(): void {
     const lease = this.#lease;
-    this.#port.hear(this.#hearing());
+    this.#port.hear(hearingIn(this.#state, this.#installer.installed !== null));
     const gateway = this.#state === 'STOPPED' ? 0 : (lease?.routers[0] ?? 0);
     this.#gateway.watch(this.#installer.installed === null ? 0 : gateway);
     if (this.#state !== 'REBOOTING') this.#gateway.endAsking();
     if (lease === null || this.#state === 'STOPPED' || lease.leaseTime === INFINITE) this.#phase.stop();
-    else this.#phase.start(Math.max(0, this.#until(lease, this.#nextTime(lease))));
-  }
-
-  #nextTime(lease: DhcpLease): number {
-    if (this.#state === 'BOUND') return lease.renewalTime;
-    return this.#state === 'RENEWING' ? lease.rebindingTime : lease.leaseTime;
+    else this.#phase.start(Math.max(0, msUntil(lease, nextTime(lease, this.#state), wallClock(this.#host))));
   }
 
   #phaseOver(): void {
     if (this.#state === 'BOUND') this.#happen('t1');
     else this.#happen(this.#state === 'RENEWING' ? 't2' : 'expiry');
-  }
-
-  #hearing(): Hearing {
-    switch (this.#state) {
-      case 'SELECTING':
-      case 'REQUESTING':
-        return 'frames';
-      case 'REBOOTING':
-        return this.#installer.installed === null ? 'frames' : 'socket';
-      case 'BOUND':
-      case 'RENEWING':
-      case 'REBINDING':
-        return 'socket';
-      default:
-        return 'nothing';
-    }
   }
 }

@@ -105,9 +105,7 @@ export class LeaseInstaller {
   #find({ address, prefixLength }: DhcpLease): InetAddress | undefined {
     return inetDevice(this.#dev)?.addresses.find(
       (ifa) =>
-        ifa.local === address &&
-        ifa.prefixLength === prefixLength &&
-        (ifa.flags & IFA_F_NOPREFIXROUTE) === 0,
+        ifa.local === address && ifa.prefixLength === prefixLength && (ifa.flags & IFA_F_NOPREFIXROUTE) === 0,
     );
   }
 
@@ -133,8 +131,7 @@ export class LeaseInstaller {
     return this.#host.fib.main
       .exactly(destination, prefixLength)
       .some(
-        (entry) =>
-          entry.dev === this.#dev && entry.protocol === RTPROT_DHCP && entry.gateway === gateway,
+        (entry) => entry.dev === this.#dev && entry.protocol === RTPROT_DHCP && entry.gateway === gateway,
       );
   }
 

@@ -65,6 +65,11 @@ export interface DhcpLease {
 /** Why an offer or a DHCPACK is not taken. */
 export type LeaseDefect = 'address' | 'mask' | 'server' | 'leaseTime';
 
+/** Milliseconds until `seconds` of a lease are over; `now` as `obtainedAt`. */
+export function msUntil({ obtainedAt, leaseTime }: DhcpLease, seconds: number, now: number): number {
+  return leaseTime === INFINITE ? Number.POSITIVE_INFINITY : obtainedAt + seconds * 1000 - now;
+}
+
 /** Options whose value is not as it should be are as good as not there: those that matter are then missing. */
 function value<T>(message: DhcpMessage, code: number, codec: Codec<T>): T | undefined {
   const bytes = message.options.get(code);
@@ -78,7 +83,9 @@ export function serverOf(message: DhcpMessage): Ipv4 {
 
 /** Whether a host may have an address. */
 export function isHostAddress(candidate: Ipv4): boolean {
-  return candidate >>> 24 !== 0 && !isLoopback(candidate) && !isMulticast(candidate) && candidate >>> 28 !== 0xf;
+  return (
+    candidate >>> 24 !== 0 && !isLoopback(candidate) && !isMulticast(candidate) && candidate >>> 28 !== 0xf
+  );
 }
 
 /** The prefix length of a mask, -1 when it has holes. */
@@ -133,14 +140,12 @@ function broadcastOf(message: DhcpMessage, length: number): Ipv4 {
 }
 
 /** T1 and T2 are as the server says where they are in order, else a half and seven eighths (RFC 2131, section 4.4.5). */
-function timesOf(
-  message: DhcpMessage,
-  leaseTime: number,
-): Pick<DhcpLease, 'renewalTime' | 'rebindingTime'> {
+function timesOf(message: DhcpMessage, leaseTime: number): Pick<DhcpLease, 'renewalTime' | 'rebindingTime'> {
   const rebinding = value(message, OPT_REBINDING_TIME, u32) ?? 0;
   const rebindingTime = rebinding > 0 && rebinding < leaseTime ? rebinding : leaseTime * 0.875;
   const renewal = value(message, OPT_RENEWAL_TIME, u32) ?? 0;
-  const renewalTime = renewal > 0 && renewal < rebindingTime ? renewal : Math.min(leaseTime / 2, rebindingTime);
+  const renewalTime =
+    renewal > 0 && renewal < rebindingTime ? renewal : Math.min(leaseTime / 2, rebindingTime);
   return { renewalTime, rebindingTime };
 }
 

@@ -82,7 +82,12 @@ export function clientSettings(dev: NetDevice, options: DhcpClientOptions): Clie
   check('startDelayMs', startDelayMs >= 0 && Number.isFinite(startDelayMs));
   check('metric', Number.isInteger(metric) && metric >= 0 && metric <= 0xffffffff);
   return {
-    ...{ clientId: id, hostname, vendorClass, startDelayMs, metric, requestedAddress: requested },
+    clientId: id,
+    hostname,
+    vendorClass,
+    startDelayMs,
+    metric,
+    requestedAddress: requested,
     broadcast: options.broadcast ?? false,
     checkAddress: options.checkAddress ?? true,
     useRoutes: options.useRoutes ?? true,

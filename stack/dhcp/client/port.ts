@@ -8,9 +8,28 @@ import { datagramFor, type Ends, transmitDatagram, udpDatagram } from '../frame.
 import type { DhcpHost } from '../host.ts';
 import { Inbox } from '../inbox.ts';
 import { UdpPort } from '../udp-port.ts';
+import type { DhcpState } from './table.ts';
 
 /** How a client hears: from the device's frames while it has no address, through a socket when it has. */
 export type Hearing = 'nothing' | 'frames' | 'socket';
+
+const HEARING: Readonly<Record<DhcpState, Hearing>> = {
+  STOPPED: 'nothing',
+  INIT: 'nothing',
+  SELECTING: 'frames',
+  REQUESTING: 'frames',
+  CHECKING: 'nothing',
+  BOUND: 'socket',
+  RENEWING: 'socket',
+  REBINDING: 'socket',
+  'INIT-REBOOT': 'nothing',
+  REBOOTING: 'frames',
+};
+
+/** How a client hears in a state. One that begins anew may have its address still. */
+export function hearingIn(state: DhcpState, hasAddress: boolean): Hearing {
+  return state === 'REBOOTING' && hasAddress ? 'socket' : HEARING[state];
+}
 
 /** A client's way to the wire. Frames are only looked at while there is no address, so that it costs nothing afterwards. */
 export class ClientPort {

@@ -1,12 +1,5 @@
 import type { MacAddress } from '../../../device/frame/mac.ts';
-import {
-  BOOTREPLY,
-  DHCPACK,
-  DHCPNAK,
-  DHCPOFFER,
-  HTYPE_ETHERNET,
-  readDhcp,
-} from '../../wire/dhcp.ts';
+import { BOOTREPLY, DHCPACK, DHCPNAK, DHCPOFFER, HTYPE_ETHERNET, readDhcp } from '../../wire/dhcp.ts';
 import { OPT_CLIENT_ID } from '../../wire/dhcp-options.ts';
 import type { ClientDrop } from './counters.ts';
 import { type DhcpLease, isHostAddress, readLease, serverOf } from './lease.ts';

@@ -1,5 +1,5 @@
-import type { DhcpLease } from './lease.ts';
 import type { Installed } from './installer.ts';
+import type { DhcpLease } from './lease.ts';
 import type { DhcpState } from './table.ts';
 
 /** A client as a plain object; moments are milliseconds ago, so that the lease goes on where it was, on whatever machine. */

@@ -74,7 +74,14 @@ export interface DhcpTransition {
   readonly wait: DhcpWait;
 }
 
-type Row = readonly [readonly DhcpState[], DhcpEvent, DhcpCondition, DhcpState, readonly DhcpAction[], DhcpWait];
+type Row = readonly [
+  readonly DhcpState[],
+  DhcpEvent,
+  DhcpCondition,
+  DhcpState,
+  readonly DhcpAction[],
+  DhcpWait,
+];
 
 /** The lease is used. */
 const IN_USE: readonly DhcpState[] = ['BOUND', 'RENEWING', 'REBINDING'];
@@ -141,6 +148,15 @@ export const DHCP_TABLE: readonly DhcpTransition[] = ROWS.map(([from, on, when, 
   act,
   wait,
 }));
+
+/** Seconds of a lease behind which something is due in a state. */
+export function nextTime(
+  lease: { readonly renewalTime: number; readonly rebindingTime: number; readonly leaseTime: number },
+  state: DhcpState,
+): number {
+  if (state === 'BOUND') return lease.renewalTime;
+  return state === 'RENEWING' ? lease.rebindingTime : lease.leaseTime;
+}
 
 /** RFC 2131, section 4.1: the delay before the next message is 4 seconds, doubled each time up to 64, and up to a second more or less. */
 const FIRST_DELAY = 4000;

@@ -1,6 +1,13 @@
 import { EINVAL, NetError } from '../../../device/errno.ts';
 import { type MacAddress, parseMac } from '../../../device/frame/mac.ts';
-import { formatIpv4, INADDR_BROADCAST, type Ipv4, maskOf, parseIpv4, parsePrefix } from '../../wire/address.ts';
+import {
+  formatIpv4,
+  INADDR_BROADCAST,
+  type Ipv4,
+  maskOf,
+  parseIpv4,
+  parsePrefix,
+} from '../../wire/address.ts';
 import {
   OPT_BOOT_FILE,
   OPT_BROADCAST,
@@ -17,8 +24,17 @@ import {
   OPT_TFTP_SERVER,
   OPT_VENDOR_SPECIFIC,
 } from '../../wire/dhcp-options.ts';
-import { address, addresses, classlessRoutes, type DhcpRoute, domains, staticRoutes, text, u16 } from '../codecs.ts';
 import { isHostAddress } from '../client/lease.ts';
+import {
+  address,
+  addresses,
+  classlessRoutes,
+  type DhcpRoute,
+  domains,
+  staticRoutes,
+  text,
+  u16,
+} from '../codecs.ts';
 
 /** What a server says to the hosts of a subnet. */
 export interface OfferedOptions {
@@ -149,10 +165,7 @@ function readSubnet(given: SubnetOptions): Subnet {
   };
 }
 
-function readRange(
-  text: string,
-  subnet: Pick<Subnet, 'network' | 'prefixLength'>,
-): readonly [Ipv4, Ipv4] {
+function readRange(text: string, subnet: Pick<Subnet, 'network' | 'prefixLength'>): readonly [Ipv4, Ipv4] {
   const [first = '', last = first] = text.split('-').map((part) => part.trim());
   const range = [hostOf(first, subnet), hostOf(last, subnet)] as const;
   return range[0] <= range[1] ? range : wrong(`range ${text}`);
@@ -175,7 +188,10 @@ function macBytes(mac: MacAddress): Uint8Array {
 }
 
 /** Whether an address is in a subnet. */
-export function isIn({ network, prefixLength }: Pick<Subnet, 'network' | 'prefixLength'>, one: Ipv4): boolean {
+export function isIn(
+  { network, prefixLength }: Pick<Subnet, 'network' | 'prefixLength'>,
+  one: Ipv4,
+): boolean {
   return (one & maskOf(prefixLength)) >>> 0 === network;
 }
 
@@ -183,7 +199,13 @@ export function isIn({ network, prefixLength }: Pick<Subnet, 'network' | 'prefix
 function hostOf(text: string, subnet: Pick<Subnet, 'network' | 'prefixLength'>): Ipv4 {
   const one = parseIpv4(text);
   const broadcast = (subnet.network | ~maskOf(subnet.prefixLength)) >>> 0;
-  if (Number.isNaN(one) || !isIn(subnet, one) || one === subnet.network || one === broadcast || !isHostAddress(one))
+  if (
+    Number.isNaN(one) ||
+    !isIn(subnet, one) ||
+    one === subnet.network ||
+    one === broadcast ||
+    !isHostAddress(one)
+  )
     wrong(`${text} is no host of ${formatIpv4(subnet.network)}/${subnet.prefixLength}`);
   return one;
 }

@@ -1,12 +1,7 @@
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
 import type { Ping } from '../../ip/ping.ts';
 import { NO_ADDRESS } from '../../neighbour/neighbour.ts';
-import {
-  NEIGH_UPDATE_F_ADMIN,
-  NEIGH_UPDATE_F_OVERRIDE,
-  NUD_FAILED,
-  NUD_VALID,
-} from '../../neighbour/nud.ts';
+import { NEIGH_UPDATE_F_ADMIN, NEIGH_UPDATE_F_OVERRIDE, NUD_FAILED, NUD_VALID } from '../../neighbour/nud.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import type { DhcpHost } from '../host.ts';
 

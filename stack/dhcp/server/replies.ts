@@ -1,6 +1,5 @@
 import { MAC_BROADCAST } from '../../../device/frame/mac.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
-import { INFINITE } from '../client/lease.ts';
 import { INADDR_BROADCAST, type Ipv4 } from '../../wire/address.ts';
 import {
   BOOTREPLY,
@@ -26,6 +25,7 @@ import {
 } from '../../wire/dhcp-options.ts';
 import { IP_HLEN, IPPROTO_UDP } from '../../wire/ipv4.ts';
 import { UDP_HLEN } from '../../wire/udp.ts';
+import { INFINITE } from '../client/lease.ts';
 import { address, text, u16, u32 } from '../codecs.ts';
 import { type Ends, transmitDatagram, udpDatagram } from '../frame.ts';
 import type { DhcpHost } from '../host.ts';

@@ -11,10 +11,10 @@ import {
   DHCPDECLINE,
   DHCPDISCOVER,
   DHCPINFORM,
-  type DhcpMessage,
   DHCPOFFER,
   DHCPRELEASE,
   DHCPREQUEST,
+  type DhcpMessage,
   HTYPE_ETHERNET,
   readDhcp,
 } from '../../wire/dhcp.ts';
@@ -25,8 +25,8 @@ import {
   OPT_REQUESTED_ADDRESS,
   OPT_SERVER_ID,
 } from '../../wire/dhcp-options.ts';
-import { address, text, u32 } from '../codecs.ts';
 import { INFINITE } from '../client/lease.ts';
+import { address, text, u32 } from '../codecs.ts';
 import type { DhcpHost } from '../host.ts';
 import { UdpPort } from '../udp-port.ts';
 import { ServerCounters, type ServerDrop } from './counters.ts';
@@ -72,7 +72,6 @@ export class DhcpServer {
   readonly dev: NetDevice;
   readonly counters: ServerCounters = new ServerCounters();
   readonly leases: LeaseTable;
-  readonly #host: DhcpHost;
   readonly #subnets: readonly Subnet[];
   readonly #authoritative: boolean;
   readonly #quarantineMs: number;
@@ -85,7 +84,6 @@ export class DhcpServer {
   constructor(host: DhcpHost, dev: NetDevice, options: DhcpServerOptions) {
     if (dev.type !== ARPHRD_ETHER || dev.hardHeaderLength === 0)
       throw new NetError(-EOPNOTSUPP, 'dhcp server', `${dev.name} is no Ethernet device`);
-    this.#host = host;
     this.dev = dev;
     this.#subnets = readSubnets(options.subnets);
     this.#authoritative = options.authoritative ?? true;

@@ -56,8 +56,14 @@ t.test('a host gets its address, keeps it through a day of renewals, and gives i
   t.equal(events[0], 'bound');
   t.ok(events.length > 280 && events.slice(1).every((name) => name === 'renewed'), `${events.length} events`);
   t.match(server.counters, { naks: 0, expired: 0, unsent: 0 });
-  t.strictSame(Object.values(server.counters.dropped).filter((count) => count > 0), []);
-  t.strictSame(Object.values(client.counters.dropped).filter((count) => count > 0), []);
+  t.strictSame(
+    Object.values(server.counters.dropped).filter((count) => count > 0),
+    [],
+  );
+  t.strictSame(
+    Object.values(client.counters.dropped).filter((count) => count > 0),
+    [],
+  );
   client.release();
   clock.advance(1000);
   t.strictSame(server.save(), []);

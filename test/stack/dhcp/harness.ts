@@ -1,6 +1,6 @@
 import type { Test } from 'tap';
-import { createVeth } from '../../../device/link/veth.ts';
 import { formatMac } from '../../../device/frame/mac.ts';
+import { createVeth } from '../../../device/link/veth.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
 import type { DhcpClient } from '../../../stack/dhcp/client/client.ts';
 import type { DhcpClientOptions } from '../../../stack/dhcp/client/options.ts';
@@ -252,7 +252,9 @@ export class ClientBench {
     return this.stack.fib
       .entries()
       .filter((entry) => entry.protocol === 16)
-      .map((entry) => `${formatIpv4(entry.destination)}/${entry.prefixLength} via ${formatIpv4(entry.gateway)}`);
+      .map(
+        (entry) => `${formatIpv4(entry.destination)}/${entry.prefixLength} via ${formatIpv4(entry.gateway)}`,
+      );
   }
 }
 

@@ -9,11 +9,11 @@ import {
   DHCPDECLINE,
   DHCPDISCOVER,
   DHCPINFORM,
-  type DhcpMessage,
   DHCPNAK,
   DHCPOFFER,
   DHCPRELEASE,
   DHCPREQUEST,
+  type DhcpMessage,
   writeDhcp,
 } from '../../../stack/wire/dhcp.ts';
 import { testMachine } from '../../testing/machine.ts';
@@ -58,8 +58,18 @@ function serverBench(t: Test, options: DhcpServerOptions, seed = 1) {
   const ask = (type: number, { host = 1, options = {}, change = {}, from, to }: Asked = {}): string[] => {
     const chaddr = Buffer.from(macOf(host).replaceAll(':', ''), 'hex');
     const { bytes } = writeDhcp({
-      ...{ op: BOOTREQUEST, type, htype: 1, hops: 0, xid: 0x1000 + host, secs: 0, broadcast: false },
-      ...{ ciaddr: 0, yiaddr: 0, siaddr: 0, giaddr: 0, chaddr },
+      op: BOOTREQUEST,
+      type,
+      htype: 1,
+      hops: 0,
+      xid: 0x1000 + host,
+      secs: 0,
+      broadcast: false,
+      ciaddr: 0,
+      yiaddr: 0,
+      siaddr: 0,
+      giaddr: 0,
+      chaddr,
       options: new Map(Object.entries(options).map(([code, value]) => [Number(code), value])),
       ...change,
     });
@@ -81,7 +91,9 @@ function serverBench(t: Test, options: DhcpServerOptions, seed = 1) {
   const lease = (host: number): string => {
     ask(DHCPDISCOVER, { host });
     const address = formatIpv4(last!.yiaddr);
-    t.match(request(address, host), [`> ${macOf(host)} 192.0.2.1.67 > ${address}.68: ACK yiaddr ${address} server 192.0.2.1`]);
+    t.match(request(address, host), [
+      `> ${macOf(host)} 192.0.2.1.67 > ${address}.68: ACK yiaddr ${address} server 192.0.2.1`,
+    ]);
     return address;
   };
   return { clock, stack, dev, peer, server, ask, take, request, lease, last: () => last! };
@@ -112,11 +124,15 @@ t.test('DISCOVER, OFFER, REQUEST, ACK to the station that has no address yet: ex
     ],
   );
   t.strictSame(table(server), ['192.0.2.100 offered']);
-  t.strictSame(request('192.0.2.100'), [
-    '> all 192.0.2.1.67 > 255.255.255.255.68: NAK server 192.0.2.1',
-  ], 'without the identifier it is another client');
   t.strictSame(
-    ask(DHCPREQUEST, { options: { 50: ip4('192.0.2.100'), 54: ip4(SERVER), 61: Uint8Array.of(7, 8), 12: Buffer.from('web') } }),
+    request('192.0.2.100'),
+    ['> all 192.0.2.1.67 > 255.255.255.255.68: NAK server 192.0.2.1'],
+    'without the identifier it is another client',
+  );
+  t.strictSame(
+    ask(DHCPREQUEST, {
+      options: { 50: ip4('192.0.2.100'), 54: ip4(SERVER), 61: Uint8Array.of(7, 8), 12: Buffer.from('web') },
+    }),
     ['> 02:00:00:00:01:01 192.0.2.1.67 > 192.0.2.100.68: ACK yiaddr 192.0.2.100 server 192.0.2.1'],
   );
   t.strictSame(server.save(), [
@@ -128,7 +144,10 @@ t.test('DISCOVER, OFFER, REQUEST, ACK to the station that has no address yet: ex
 
 // @rfc 2131 4.1
 t.test('where an answer goes: broadcast flag, ciaddr, relay', (t) => {
-  const { ask, peer, clock, take } = serverBench(t, { subnets: [SUBNET, { prefix: '198.51.100.0/24', ranges: ['198.51.100.5'] }], probeMs: 0 });
+  const { ask, peer, clock, take } = serverBench(t, {
+    subnets: [SUBNET, { prefix: '198.51.100.0/24', ranges: ['198.51.100.5'] }],
+    probeMs: 0,
+  });
   t.strictSame(ask(DHCPDISCOVER, { change: { broadcast: true } }), [
     '> all 192.0.2.1.67 > 255.255.255.255.68: OFFER broadcast yiaddr 192.0.2.100 server 192.0.2.1',
   ]);
@@ -146,7 +165,10 @@ t.test('where an answer goes: broadcast flag, ciaddr, relay', (t) => {
   ]);
   t.strictSame(
     ask(DHCPREQUEST, {
-      ...{ host: 3, from: '192.0.2.9', to: SERVER, change: relayed },
+      host: 3,
+      from: '192.0.2.9',
+      to: SERVER,
+      change: relayed,
       options: { 50: ip4('203.0.113.5'), 82: Uint8Array.of(1, 1, 7) },
     }),
     ['> 02:00:00:00:01:09 192.0.2.1.67 > 192.0.2.9.67: NAK broadcast giaddr 192.0.2.9 server 192.0.2.1'],
@@ -154,9 +176,11 @@ t.test('where an answer goes: broadcast flag, ciaddr, relay', (t) => {
   );
   const inform = { ciaddr: parseIpv4('192.0.2.77') };
   ask(DHCPINFORM, { change: inform, from: '192.0.2.77', to: SERVER });
-  t.strictSame(resolve('192.0.2.77'), [
-    '> 02:00:00:00:01:09 192.0.2.1.67 > 192.0.2.77.68: ACK ciaddr 192.0.2.77 server 192.0.2.1',
-  ], 'no lease goes with the answer to INFORM');
+  t.strictSame(
+    resolve('192.0.2.77'),
+    ['> 02:00:00:00:01:09 192.0.2.1.67 > 192.0.2.77.68: ACK ciaddr 192.0.2.77 server 192.0.2.1'],
+    'no lease goes with the answer to INFORM',
+  );
   t.end();
 });
 
@@ -174,21 +198,25 @@ t.test('a relay decides on the subnet; its option 82 comes back as it was', (t) 
 });
 
 // @rfc 2131 4.3.2
-t.test('REQUEST: renewal, INIT-REBOOT, another server, another network, what is another\'s', (t) => {
+t.test("REQUEST: renewal, INIT-REBOOT, another server, another network, what is another's", (t) => {
   const { ask, lease, server, clock } = serverBench(t, QUICK);
   const address = lease(1);
   clock.advance(300_000);
   const at = parseIpv4(address);
   ask(DHCPREQUEST, { change: { ciaddr: at }, from: address, to: SERVER });
   t.equal(server.leases.at(at)?.expiresAt, clock.now() + 600_000, 'renewed');
-  const boot = (host: number, text: string): string[] => ask(DHCPREQUEST, { host, options: { 50: ip4(text) } });
+  const boot = (host: number, text: string): string[] =>
+    ask(DHCPREQUEST, { host, options: { 50: ip4(text) } });
   t.match(boot(1, address), [/ACK/]);
   t.match(boot(2, address), [/^> all .*NAK/], 'it is not his');
   t.match(boot(2, '10.0.0.1'), [/NAK/], 'another network');
   t.match(boot(2, '192.0.2.102'), [/ACK/], 'nobody has it');
   t.strictSame(ask(DHCPREQUEST, { host: 3, options: { 50: ip4('192.0.2.101'), 54: ip4('192.0.2.7') } }), []);
   t.strictSame(ask(DHCPREQUEST, { host: 3 }), []);
-  t.strictSame(ask(DHCPREQUEST, { host: 3, options: { 50: ip4('192.0.2.101') }, change: { ciaddr: at } }), []);
+  t.strictSame(
+    ask(DHCPREQUEST, { host: 3, options: { 50: ip4('192.0.2.101') }, change: { ciaddr: at } }),
+    [],
+  );
   t.match(server.counters.dropped, { otherServer: 1, inconsistent: 2 });
   t.end();
 });
@@ -211,27 +239,35 @@ t.test('a server that is not authoritative keeps silent about what it does not k
   t.end();
 });
 
-t.test('addresses: the one that a client had, the one that he wishes, what was free longest; then none', (t) => {
-  const { ask, lease, server, clock, last } = serverBench(t, QUICK);
-  ask(DHCPDISCOVER, { options: { 50: ip4('192.0.2.102') } });
-  t.equal(formatIpv4(last().yiaddr), '192.0.2.102');
-  clock.advance(60_001);
-  t.strictSame(table(server), [], 'an offer is kept for a minute');
-  t.equal(lease(1), '192.0.2.102', 'the same again');
-  t.strictSame([lease(2), lease(3)], ['192.0.2.100', '192.0.2.101']);
-  t.strictSame(ask(DHCPDISCOVER, { host: 4 }), []);
-  t.equal(server.counters.dropped.noAddress, 1);
-  clock.advance(600_001);
-  t.equal(server.counters.expired, 3);
-  t.equal(lease(4), '192.0.2.102', 'free longest');
-  t.equal(lease(2), '192.0.2.100');
-  t.end();
-});
+t.test(
+  'addresses: the one that a client had, the one that he wishes, what was free longest; then none',
+  (t) => {
+    const { ask, lease, server, clock, last } = serverBench(t, QUICK);
+    ask(DHCPDISCOVER, { options: { 50: ip4('192.0.2.102') } });
+    t.equal(formatIpv4(last().yiaddr), '192.0.2.102');
+    clock.advance(60_001);
+    t.strictSame(table(server), [], 'an offer is kept for a minute');
+    t.equal(lease(1), '192.0.2.102', 'the same again');
+    t.strictSame([lease(2), lease(3)], ['192.0.2.100', '192.0.2.101']);
+    t.strictSame(ask(DHCPDISCOVER, { host: 4 }), []);
+    t.equal(server.counters.dropped.noAddress, 1);
+    clock.advance(600_001);
+    t.equal(server.counters.expired, 3);
+    t.equal(lease(4), '192.0.2.102', 'free longest');
+    t.equal(lease(2), '192.0.2.100');
+    t.end();
+  },
+);
 
-t.test('RELEASE and DECLINE of one\'s own; of another\'s they are nothing', (t) => {
+t.test("RELEASE and DECLINE of one's own; of another's they are nothing", (t) => {
   const { ask, lease, server, clock } = serverBench(t, { ...QUICK, quarantine: 100 });
   const address = lease(1);
-  const own = { change: { ciaddr: parseIpv4(address) }, options: { 54: ip4(SERVER) }, from: address, to: SERVER };
+  const own = {
+    change: { ciaddr: parseIpv4(address) },
+    options: { 54: ip4(SERVER) },
+    from: address,
+    to: SERVER,
+  };
   ask(DHCPRELEASE, { ...own, host: 2 });
   ask(DHCPDECLINE, { host: 2, options: { 50: ip4(address), 54: ip4(SERVER) } });
   t.strictSame(table(server), [`${address} bound`]);
@@ -290,7 +326,14 @@ t.test('an address is looked for before it is offered: ARP and ping; who answers
   const [echo] = peer.take();
   const reply = icmp(0, 0, echo!.readUInt32BE(38), echo!.subarray(42));
   const packet = datagram({ source: '192.0.2.102', destination: SERVER, payload: reply });
-  peer.send(Buffer.concat([Buffer.from('020000000001', 'hex'), Buffer.from(macOf(9).replaceAll(':', ''), 'hex'), Buffer.from([8, 0]), packet]));
+  peer.send(
+    Buffer.concat([
+      Buffer.from('020000000001', 'hex'),
+      Buffer.from(macOf(9).replaceAll(':', ''), 'hex'),
+      Buffer.from([8, 0]),
+      packet,
+    ]),
+  );
   clock.advance(501);
   t.strictSame(take(), []);
   t.strictSame(table(server), ['192.0.2.100 offered', '192.0.2.101 declined', '192.0.2.102 declined']);
@@ -301,14 +344,25 @@ t.test('an address is looked for before it is offered: ARP and ping; who answers
 t.test('what the store holds is there after a restart; what is over or wrong is not', (t) => {
   const kept = new Map<string, SavedServerLease>();
   const store = {
-    load: (): unknown[] => [...kept.values(), null, { address: 'x' }, { address: '10.0.0.1', client: '', state: 'bound', expiresAt: null, hostname: '' }],
+    load: (): unknown[] => [
+      ...kept.values(),
+      null,
+      { address: 'x' },
+      { address: '10.0.0.1', client: '', state: 'bound', expiresAt: null, hostname: '' },
+    ],
     put: (lease: SavedServerLease) => void kept.set(lease.address, lease),
     remove: (address: string) => void kept.delete(address),
   };
   const first = serverBench(t, { ...QUICK, store });
   const address = first.lease(1);
   first.lease(2);
-  first.ask(DHCPRELEASE, { host: 2, change: { ciaddr: parseIpv4('192.0.2.101') }, options: { 54: ip4(SERVER) }, from: '192.0.2.101', to: SERVER });
+  first.ask(DHCPRELEASE, {
+    host: 2,
+    change: { ciaddr: parseIpv4('192.0.2.101') },
+    options: { 54: ip4(SERVER) },
+    from: '192.0.2.101',
+    to: SERVER,
+  });
   t.strictSame([...kept.keys()], [address]);
   const second = serverBench(t, { ...QUICK, store });
   t.strictSame(table(second.server), [`${address} bound`]);
@@ -342,8 +396,10 @@ t.test('options that are wrong are named', (t) => {
   const { stack, server } = serverBench(t, QUICK);
   t.throws(() => stack.serveDhcp('eth0', QUICK), /EEXIST/);
   server.close();
-  const wrong = (change: object): (() => void) => () =>
-    void stack.serveDhcp('eth0', { subnets: [{ ...SUBNET, ...change }] });
+  const wrong =
+    (change: object): (() => void) =>
+    () =>
+      void stack.serveDhcp('eth0', { subnets: [{ ...SUBNET, ...change }] });
   t.throws(wrong({ prefix: '192.0.2.0/31' }), /192.0.2.0\/31/);
   t.throws(wrong({ ranges: ['192.0.2.9-192.0.2.1'] }), /range/);
   t.throws(wrong({ ranges: ['192.0.3.1'] }), /no host of/);
@@ -355,6 +411,22 @@ t.test('options that are wrong are named', (t) => {
   t.throws(wrong({ options: { raw: { 53: Uint8Array.of(1) } } }), /option 53/);
   t.throws(wrong({ reservations: [{ address: '192.0.2.5' }] }), /a mac or a clientId/);
   t.throws(wrong({ prefix: '10.0.0.0/8', ranges: ['10.0.0.1-10.9.0.0'] }), /more than 65536/);
-  stack.serveDhcp('eth0', { subnets: [{ ...SUBNET, options: { search: ['a.example'], routes: [{ to: 'default', via: SERVER }], staticRoutes: [{ to: '10.0.0.0/8', via: SERVER }], tftpServer: 't', bootFile: 'b', ntpServers: [SERVER], mtu: 1400, raw: { 43: Uint8Array.of(1) } } }] });
+  stack.serveDhcp('eth0', {
+    subnets: [
+      {
+        ...SUBNET,
+        options: {
+          search: ['a.example'],
+          routes: [{ to: 'default', via: SERVER }],
+          staticRoutes: [{ to: '10.0.0.0/8', via: SERVER }],
+          tftpServer: 't',
+          bootFile: 'b',
+          ntpServers: [SERVER],
+          mtu: 1400,
+          raw: { 43: Uint8Array.of(1) },
+        },
+      },
+    ],
+  });
   t.end();
 });

@@ -1,6 +1,13 @@
 import t from 'tap';
 import { classlessRoutes, domains, staticRoutes, text } from '../../../stack/dhcp/codecs.ts';
-import { BOOTREPLY, DHCPACK, type DhcpMessage, dhcpLayout, readDhcp, writeDhcp } from '../../../stack/wire/dhcp.ts';
+import {
+  BOOTREPLY,
+  DHCPACK,
+  type DhcpMessage,
+  dhcpLayout,
+  readDhcp,
+  writeDhcp,
+} from '../../../stack/wire/dhcp.ts';
 import { packOptions, unpackOptions } from '../../../stack/wire/dhcp-options.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -35,7 +42,13 @@ t.test('the header: exact bytes, both ways', (t) => {
       .padEnd(600, '0'),
   );
   const read = readDhcp(written) as DhcpMessage;
-  t.strictSame(read, { ...MESSAGE, options: new Map([[53, bytes('05')], [1, bytes('ffffff00')]]) });
+  t.strictSame(read, {
+    ...MESSAGE,
+    options: new Map([
+      [53, bytes('05')],
+      [1, bytes('ffffff00')],
+    ]),
+  });
   t.end();
 });
 
@@ -91,7 +104,16 @@ t.test('what does not fit goes into file and sname; what fits nowhere is left ou
 
 t.test('overload that is wrong, options that do not end', (t) => {
   const nothing = Buffer.alloc(0);
-  for (const wrong of ['340100', '340104', '3400', '34020101', '340101340102', '0c', '0c05616263', '350105 0c04 61'])
+  for (const wrong of [
+    '340100',
+    '340104',
+    '3400',
+    '34020101',
+    '340101340102',
+    '0c',
+    '0c05616263',
+    '350105 0c04 61',
+  ])
     t.equal(unpackOptions(bytes(wrong), nothing, nothing), null, wrong);
   t.equal(unpackOptions(bytes('340101'), bytes('0c05'), nothing), null, 'in file');
   t.strictSame(unpackOptions(bytes('000000'), nothing, nothing), new Map());
@@ -122,7 +144,18 @@ t.test('domain search: pointers go back only, and names are names', (t) => {
     'marketing.apple.com',
   ]);
   t.equal(hex(domains.write(['a.bc'])), '0161026263' + '00');
-  for (const wrong of ['', '00', '0161', 'c000', '0161c000', '016101', '0161c0', '4061', '012000', '0161c004'])
+  for (const wrong of [
+    '',
+    '00',
+    '0161',
+    'c000',
+    '0161c000',
+    '016101',
+    '0161c0',
+    '4061',
+    '012000',
+    '0161c004',
+  ])
     t.equal(domains.read(bytes(wrong)), undefined, wrong);
   t.end();
 });
@@ -132,8 +165,14 @@ t.test('static routes and text', (t) => {
     { destination: 0x0a000000, prefixLength: 8, gateway: 0xc0000201 },
     { destination: 0xac100001, prefixLength: 32, gateway: 0xc0000202 },
   ]);
-  t.equal(hex(staticRoutes.write([{ destination: 0x0a000000, prefixLength: 8, gateway: 1 }])), '0a00000000000001');
+  t.equal(
+    hex(staticRoutes.write([{ destination: 0x0a000000, prefixLength: 8, gateway: 1 }])),
+    '0a00000000000001',
+  );
   t.equal(staticRoutes.read(bytes('0a000000')), undefined);
-  t.strictSame(['61620000', '6100', '', '00', '610a'].map((one) => text.read(bytes(one))), ['ab', 'a', undefined, undefined, undefined]);
+  t.strictSame(
+    ['61620000', '6100', '', '00', '610a'].map((one) => text.read(bytes(one))),
+    ['ab', 'a', undefined, undefined, undefined],
+  );
   t.end();
 });

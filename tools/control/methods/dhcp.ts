@@ -1,5 +1,5 @@
-import type { Stack } from '../../../stack/stack.ts';
 import { wallClock } from '../../../stack/dhcp/host.ts';
+import type { Stack } from '../../../stack/stack.ts';
 import { formatIpv4 } from '../../../stack/wire/address.ts';
 import { clientLeaseFile, serverLeaseFile } from '../lease-file.ts';
 import { type MethodTable, method } from '../method.ts';
@@ -45,21 +45,24 @@ export const DHCP_METHODS: MethodTable<Stack> = {
   'dhcp.show': method({ dev: optional(deviceName), stats: optional(flag) }, (stack: Stack, { dev, stats }) =>
     show(stack, dev, stats ?? false),
   ),
-  'dhcp.client': method(CLIENT, (stack: Stack, { dev, hostname, clientId, request, metric, check, store }) => {
-    answered(() =>
-      stack.dhcp(
-        findDevice(stack, dev),
-        given({
-          hostname,
-          clientId: clientId === undefined ? undefined : hexBytes(clientId),
-          requestedAddress: request === undefined ? undefined : formatIpv4(request),
-          metric,
-          checkAddress: check,
-          store: store === undefined ? undefined : clientLeaseFile(store),
-        }),
-      ),
-    );
-  }),
+  'dhcp.client': method(
+    CLIENT,
+    (stack: Stack, { dev, hostname, clientId, request, metric, check, store }) => {
+      answered(() =>
+        stack.dhcp(
+          findDevice(stack, dev),
+          given({
+            hostname,
+            clientId: clientId === undefined ? undefined : hexBytes(clientId),
+            requestedAddress: request === undefined ? undefined : formatIpv4(request),
+            metric,
+            checkAddress: check,
+            store: store === undefined ? undefined : clientLeaseFile(store),
+          }),
+        ),
+      );
+    },
+  ),
   'dhcp.server': method(SERVER, (stack: Stack, params) => {
     const { dev, subnet, range, router, dns, domain, lease, reserve, authoritative, check, store } = params;
     const options = given({

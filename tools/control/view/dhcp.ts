@@ -60,7 +60,7 @@ export function dhcpClientView(client: DhcpClient, now: number, stats: boolean):
       left: secondsTo(lease.leaseTime),
       renew: secondsTo(lease.renewalTime),
     }),
-    ...(stats && { counters: { ...client.counters } }),
+    ...(stats && { counters: countsOf(client.counters) }),
   };
 }
 
@@ -78,8 +78,12 @@ export function dhcpServerView(server: DhcpServer, now: number, stats: boolean):
       hostname,
       left: expiresAt === Number.POSITIVE_INFINITY ? null : left(expiresAt, now),
     })),
-    ...(stats && { counters: { ...server.counters } }),
+    ...(stats && { counters: countsOf(server.counters) }),
   };
+}
+
+function countsOf(counters: object): DhcpCounts {
+  return Object.fromEntries(Object.entries(counters)) as DhcpCounts;
 }
 
 function left(at: number, now: number): number {
