@@ -6,14 +6,15 @@ const MOST = 16;
 
 /** Messages that came within a batch of frames, to be read behind it: what they lead to changes the device that receives. */
 export class Inbox {
-  /** Messages for which there was no room. */
-  dropped = 0;
   readonly #clock: Clock;
   readonly #work: Work;
+  readonly #refused: () => void;
   #waiting: Uint8Array[] = [];
 
-  constructor(clock: Clock, read: (message: Uint8Array) => void) {
+  /** `refused` hears of each message for which there is no room. */
+  constructor(clock: Clock, read: (message: Uint8Array) => void, refused: () => void) {
     this.#clock = clock;
+    this.#refused = refused;
     this.#work = new Work(() => {
       for (const message of this.#waiting.splice(0)) read(message);
     });
@@ -21,7 +22,7 @@ export class Inbox {
 
   push(message: Uint8Array): void {
     if (this.#waiting.length >= MOST) {
-      this.dropped++;
+      this.#refused();
       return;
     }
     this.#waiting.push(message);

@@ -12,6 +12,7 @@ import type { Entropy } from '../../../device/random.ts';
 import { canSend } from '../../neighbour/link-state.ts';
 import type { Ipv4 } from '../../wire/address.ts';
 import { type DhcpHost, wallClock } from '../host.ts';
+import { INFINITE } from '../values.ts';
 import { ClientCounters } from './counters.ts';
 import {
   DHCP_BOUND,
@@ -26,7 +27,7 @@ import {
 import { Exchange } from './exchange.ts';
 import { GatewayProbe } from './gateway.ts';
 import { LeaseInstaller } from './installer.ts';
-import { type DhcpLease, INFINITE, msUntil } from './lease.ts';
+import { type DhcpLease, msUntil } from './lease.ts';
 import { type ClientSettings, clientSettings, type DhcpClientOptions } from './options.ts';
 import { ClientPort, hearingIn } from './port.ts';
 import { judgeReply } from './replies.ts';
@@ -86,7 +87,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     this.#wish = this.#settings.requestedAddress;
     this.chain = new NotifierChain(fault);
     this.#entropy = host.ns.entropy.fork();
-    this.#port = new ClientPort(host, dev, (message) => this.#receive(message));
+    this.#port = new ClientPort(host, dev, (message) => this.#receive(message), this.counters);
     this.#exchange = new Exchange(host, dev, this.#settings, this.#entropy, this.#port, this.counters);
     this.#installer = new LeaseInstaller(host, dev, this.#settings);
     this.#gateway = new GatewayProbe(host, dev, () => this.#happen('reached'));

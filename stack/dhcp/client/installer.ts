@@ -15,7 +15,8 @@ import {
 } from '../../wire/address.ts';
 import type { DhcpRoute } from '../codecs.ts';
 import { type DhcpHost, wallClock } from '../host.ts';
-import { type DhcpLease, INFINITE } from './lease.ts';
+import { INFINITE } from '../values.ts';
+import type { DhcpLease } from './lease.ts';
 import type { ClientSettings } from './options.ts';
 
 /** What of a lease is on the device, and what was there before. */

@@ -1,4 +1,4 @@
-import { INADDR_BROADCAST, type Ipv4, isLoopback, isMulticast, maskOf } from '../../wire/address.ts';
+import { INADDR_BROADCAST, type Ipv4, maskOf } from '../../wire/address.ts';
 import type { DhcpMessage } from '../../wire/dhcp.ts';
 import {
   OPT_BROADCAST,
@@ -30,9 +30,8 @@ import {
   u16,
   u32,
 } from '../codecs.ts';
+import { INFINITE, isHostAddress } from '../values.ts';
 
-/** Seconds of a lease without an end (RFC 2131, section 3.3). */
-export const INFINITE = 0xffffffff;
 /** What DHCP may set an MTU to (RFC 2132, section 5.1, has 68; with less than 576 hosts don't work). */
 const LEAST_MTU = 576;
 
@@ -79,13 +78,6 @@ function value<T>(message: DhcpMessage, code: number, codec: Codec<T>): T | unde
 /** The server that a message is from, 0: it does not say. */
 export function serverOf(message: DhcpMessage): Ipv4 {
   return value(message, OPT_SERVER_ID, address) ?? 0;
-}
-
-/** Whether a host may have an address. */
-export function isHostAddress(candidate: Ipv4): boolean {
-  return (
-    candidate >>> 24 !== 0 && !isLoopback(candidate) && !isMulticast(candidate) && candidate >>> 28 !== 0xf
-  );
 }
 
 /** The prefix length of a mask, -1 when it has holes. */

@@ -3,7 +3,8 @@ import { ARPHRD_ETHER } from '../../../device/netdevice/flags.ts';
 import type { NetDevice } from '../../../device/netdevice/netdevice.ts';
 import { type Ipv4, parseIpv4 } from '../../wire/address.ts';
 import { HTYPE_ETHERNET } from '../../wire/dhcp.ts';
-import { type DhcpLease, isHostAddress } from './lease.ts';
+import { isHostAddress } from '../values.ts';
+import type { DhcpLease } from './lease.ts';
 
 /** Where a lease is kept while its user does not run. */
 export interface LeaseStore {

@@ -8,6 +8,7 @@ import { datagramFor, type Ends, transmitDatagram, udpDatagram } from '../frame.
 import type { DhcpHost } from '../host.ts';
 import { Inbox } from '../inbox.ts';
 import { UdpPort } from '../udp-port.ts';
+import type { ClientCounters } from './counters.ts';
 import type { DhcpState } from './table.ts';
 
 /** How a client hears: from the device's frames while it has no address, through a socket when it has. */
@@ -33,16 +34,23 @@ export function hearingIn(state: DhcpState, hasAddress: boolean): Hearing {
 
 /** A client's way to the wire. Frames are only looked at while there is no address, so that it costs nothing afterwards. */
 export class ClientPort {
-  readonly inbox: Inbox;
+  readonly #inbox: Inbox;
   readonly #host: DhcpHost;
   readonly #dev: NetDevice;
   readonly #socket: UdpPort;
   #removeTap: (() => void) | null = null;
 
-  constructor(host: DhcpHost, dev: NetDevice, receive: (message: Uint8Array) => void) {
+  constructor(
+    host: DhcpHost,
+    dev: NetDevice,
+    receive: (message: Uint8Array) => void,
+    counters: ClientCounters,
+  ) {
     this.#host = host;
     this.#dev = dev;
-    this.inbox = new Inbox(host.machine.clock, receive);
+    this.#inbox = new Inbox(host.machine.clock, receive, () => {
+      counters.dropped.overrun++;
+    });
     this.#socket = new UdpPort(host, receive);
   }
 
@@ -55,13 +63,13 @@ export class ClientPort {
       this.#removeTap = this.#host.ns.addTap((packet, dev, outgoing) => {
         if (outgoing || dev !== this.#dev) return;
         const message = datagramFor(packet, DHCP_CLIENT_PORT);
-        if (message !== null) this.inbox.push(message);
+        if (message !== null) this.#inbox.push(message);
       });
     } else if (!frames) {
       this.#removeTap?.();
       this.#removeTap = null;
     }
-    if (how === 'nothing') this.inbox.clear();
+    if (how === 'nothing') this.#inbox.clear();
   }
 
   /** Broadcasts from `source`, 0 for a client without address; whether it was sent. */

@@ -1,8 +1,9 @@
 import type { MacAddress } from '../../../device/frame/mac.ts';
 import { BOOTREPLY, DHCPACK, DHCPNAK, DHCPOFFER, HTYPE_ETHERNET, readDhcp } from '../../wire/dhcp.ts';
 import { OPT_CLIENT_ID } from '../../wire/dhcp-options.ts';
+import { isHostAddress } from '../values.ts';
 import type { ClientDrop } from './counters.ts';
-import { type DhcpLease, isHostAddress, readLease, serverOf } from './lease.ts';
+import { type DhcpLease, readLease, serverOf } from './lease.ts';
 import type { DhcpState } from './table.ts';
 
 /** What a client waits for, by which a reply is judged. */

@@ -24,7 +24,6 @@ import {
   OPT_TFTP_SERVER,
   OPT_VENDOR_SPECIFIC,
 } from '../../wire/dhcp-options.ts';
-import { isHostAddress } from '../client/lease.ts';
 import {
   address,
   addresses,
@@ -35,6 +34,7 @@ import {
   text,
   u16,
 } from '../codecs.ts';
+import { isHostAddress } from '../values.ts';
 
 /** What a server says to the hosts of a subnet. */
 export interface OfferedOptions {

@@ -25,10 +25,10 @@ import {
 } from '../../wire/dhcp-options.ts';
 import { IP_HLEN, IPPROTO_UDP } from '../../wire/ipv4.ts';
 import { UDP_HLEN } from '../../wire/udp.ts';
-import { INFINITE } from '../client/lease.ts';
 import { address, text, u16, u32 } from '../codecs.ts';
 import { type Ends, transmitDatagram, udpDatagram } from '../frame.ts';
 import type { DhcpHost } from '../host.ts';
+import { INFINITE } from '../values.ts';
 import type { ServerCounters } from './counters.ts';
 import type { Subnet } from './options.ts';
 

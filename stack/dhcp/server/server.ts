@@ -25,10 +25,10 @@ import {
   OPT_REQUESTED_ADDRESS,
   OPT_SERVER_ID,
 } from '../../wire/dhcp-options.ts';
-import { INFINITE } from '../client/lease.ts';
 import { address, text, u32 } from '../codecs.ts';
 import type { DhcpHost } from '../host.ts';
 import { UdpPort } from '../udp-port.ts';
+import { INFINITE } from '../values.ts';
 import { ServerCounters, type ServerDrop } from './counters.ts';
 import { LeaseTable, type ServerLease } from './lease-table.ts';
 import {
@@ -231,8 +231,7 @@ export class DhcpServer {
     if (!isIn(subnet, wanted)) return this.#refuse(request, 'wrong network');
     if (chosen !== 0 && known === undefined) return this.#refuse(request, 'no such offer');
     if (known === undefined && !this.#authoritative) return 'unknownClient';
-    const reserved = request.reservation?.address ?? wanted;
-    if (reserved !== wanted || !this.leases.isOpen(wanted, client) || known?.state === 'declined')
+    if (!this.leases.isOpen(wanted, client) || this.#belongsElsewhere(request, wanted))
       return this.#refuse(request, 'address not available');
     const time = this.#leaseTime(request);
     const until = time === INFINITE ? Number.POSITIVE_INFINITY : this.leases.now() + time * 1000;
@@ -240,6 +239,12 @@ export class DhcpServer {
     this.counters.acks++;
     this.#grant(DHCPACK, request, wanted);
     return undefined;
+  }
+
+  /** Whether another address is kept for the client, which he may have. */
+  #belongsElsewhere({ reservation, client }: Request, wanted: Ipv4): boolean {
+    const kept = reservation?.address ?? wanted;
+    return kept !== wanted && this.leases.isOpen(kept, client);
   }
 
   #decline({ client, subnet, server, requested, chosen }: Request): ServerDrop | undefined {

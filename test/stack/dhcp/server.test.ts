@@ -298,6 +298,15 @@ t.test('reservations: by address or identifier, never for anybody else; with a n
   t.end();
 });
 
+t.test('a reserved address that somebody else has: another one meanwhile', (t) => {
+  const reservations = [{ mac: macOf(7), address: '192.0.2.7' }];
+  const { ask, lease } = serverBench(t, { ...QUICK, subnets: [{ ...SUBNET, reservations }] });
+  t.equal(lease(7), '192.0.2.7');
+  ask(DHCPDECLINE, { host: 7, options: { 50: ip4('192.0.2.7'), 54: ip4(SERVER) } });
+  t.equal(lease(7), '192.0.2.100');
+  t.end();
+});
+
 t.test('lease times: what is asked for, at most the longest', (t) => {
   const { ask, last } = serverBench(t, QUICK);
   const timeFor = (asked: number): number => {

@@ -1,6 +1,6 @@
 import type { DhcpClient } from '../../../stack/dhcp/client/client.ts';
-import { INFINITE } from '../../../stack/dhcp/client/lease.ts';
 import type { DhcpServer } from '../../../stack/dhcp/server/server.ts';
+import { INFINITE } from '../../../stack/dhcp/values.ts';
 import { formatIpv4 } from '../../../stack/wire/address.ts';
 
 /** Numbers by name, those of dropped messages within. */
