@@ -206,7 +206,7 @@ t.test(
 );
 
 t.test(
-  'our server and udhcpc: reservation, renewal when asked, refusal of an address of another network, release',
+  'our server and udhcpc: reservation, renewal when asked, release, another wish',
   { skip: requirements('udhcpc', 'ping'), timeout: 60_000 },
   async (t) => {
     const bench = await Bench.start(t, [], '--address', `${OURS}/24`);

@@ -11,6 +11,7 @@ import { type NotifierBlock, NotifierChain } from '../../../device/netdevice/not
 import type { Entropy } from '../../../device/random.ts';
 import { canSend } from '../../neighbour/link-state.ts';
 import type { Ipv4 } from '../../wire/address.ts';
+import { guarded } from '../guarded.ts';
 import { type DhcpHost, wallClock } from '../host.ts';
 import { INFINITE } from '../values.ts';
 import { ClientCounters } from './counters.ts';
@@ -333,7 +334,12 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     this.#exchange.end();
     this.#naks = 0;
     this.#wish = granted.address;
-    this.#settings.store?.save(this.#lease);
+    this.#keep();
+  }
+
+  /** The store holds what is held, or nothing. */
+  #keep(): void {
+    guarded(this.#host.machine, () => this.#settings.store?.save(this.#lease));
   }
 
   #install(): boolean {
@@ -351,7 +357,7 @@ export class DhcpClient implements NotifierBlock<NetdevInfo> {
     this.#offer = null;
     this.#exchange.end();
     this.#installer.remove();
-    this.#settings.store?.save(null);
+    this.#keep();
     if (used) this.#tell(DHCP_LOST, lease);
   }
 

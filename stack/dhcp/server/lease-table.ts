@@ -1,6 +1,8 @@
 import type { Clock } from '../../../device/clock/clock.ts';
 import { Timer } from '../../../device/clock/timer.ts';
+import type { Machine } from '../../../device/machine.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../wire/address.ts';
+import { guarded } from '../guarded.ts';
 import { isIn, type SavedServerLease, type ServerStore, type Subnet } from './options.ts';
 
 /** `offered`: kept for the client until he asks for it. `declined`: somebody else was there, so that nobody gets it. */
@@ -24,6 +26,7 @@ const LONGEST_MS = 86_400_000;
  * nobody else needs it. There are never more leases than addresses in the ranges and reservations.
  */
 export class LeaseTable {
+  readonly #machine: Machine;
   readonly #clock: Clock;
   readonly #store: ServerStore | null;
   readonly #expired: () => void;
@@ -35,11 +38,12 @@ export class LeaseTable {
   readonly #reserved = new Map<Ipv4, string>();
   readonly #timer: Timer;
 
-  constructor(clock: Clock, subnets: readonly Subnet[], store: ServerStore | null, expired: () => void) {
-    this.#clock = clock;
+  constructor(machine: Machine, subnets: readonly Subnet[], store: ServerStore | null, expired: () => void) {
+    this.#machine = machine;
+    this.#clock = machine.clock;
     this.#store = store;
     this.#expired = expired;
-    this.#timer = new Timer(clock, () => this.#expire());
+    this.#timer = new Timer(machine.clock, () => this.#expire());
     for (const { reservations } of subnets)
       for (const { address, client } of reservations) this.#reserved.set(address, client);
     for (const { ranges } of subnets)
@@ -102,7 +106,7 @@ export class LeaseTable {
     this.#takeFromFree(address);
     this.#byAddress.set(address, lease);
     this.#byClient.set(client, lease);
-    if (state === 'bound') this.#store?.put(savedLease(lease));
+    if (state === 'bound') this.#keep(lease);
     this.#arm(expiresAt);
   }
 
@@ -113,7 +117,7 @@ export class LeaseTable {
     const lease: ServerLease = { address, client: '', state: 'declined', expiresAt: until, hostname: '' };
     this.#takeFromFree(address);
     this.#byAddress.set(address, lease);
-    this.#store?.put(savedLease(lease));
+    this.#keep(lease);
     this.#arm(until);
   }
 
@@ -123,7 +127,7 @@ export class LeaseTable {
     if (this.#byAddress.get(address) !== lease) return;
     this.#byAddress.delete(address);
     if (this.#byClient.get(client) === lease) this.#byClient.delete(client);
-    if (lease.state !== 'offered') this.#store?.remove(formatIpv4(address));
+    if (lease.state !== 'offered') guarded(this.#machine, () => this.#store?.remove(formatIpv4(address)));
     if (this.#reserved.has(address)) return;
     this.#free.set(address, client);
     if (client !== '') this.#lastOf.set(client, address);
@@ -153,6 +157,10 @@ export class LeaseTable {
 
   close(): void {
     this.#timer.stop();
+  }
+
+  #keep(lease: ServerLease): void {
+    guarded(this.#machine, () => this.#store?.put(savedLease(lease)));
   }
 
   #takeFromFree(address: Ipv4): void {

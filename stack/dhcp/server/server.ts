@@ -88,8 +88,7 @@ export class DhcpServer {
     this.#subnets = readSubnets(options.subnets);
     this.#authoritative = options.authoritative ?? true;
     this.#quarantineMs = (options.quarantine ?? DAY) * 1000;
-    const { clock } = host.machine;
-    this.leases = new LeaseTable(clock, this.#subnets, options.store ?? null, () => {
+    this.leases = new LeaseTable(host.machine, this.#subnets, options.store ?? null, () => {
       this.counters.expired++;
     });
     this.leases.load(options.store?.load() ?? [], this.#subnets);

@@ -7,6 +7,7 @@ import { deviceName, flag, given, integer, ipv4, listOf, optional, stationMac, t
 import { badParam, ControlError } from '../protocol.ts';
 import { findDevice } from '../subject.ts';
 import { type DhcpView, dhcpClientView, dhcpServerView } from '../view/dhcp.ts';
+import { answeredInFull } from '../wording.ts';
 
 const PATH_MOST = 4096;
 const LIST_MOST = 64;
@@ -47,16 +48,18 @@ export const DHCP_METHODS: MethodTable<Stack> = {
   'dhcp.client': method(
     CLIENT,
     (stack: Stack, { dev, hostname, clientId, request, metric, check, store }) => {
-      stack.dhcp(
-        findDevice(stack, dev),
-        given({
-          hostname,
-          clientId: clientId === undefined ? undefined : hexBytes(clientId),
-          requestedAddress: request === undefined ? undefined : formatIpv4(request),
-          metric,
-          checkAddress: check,
-          store: store === undefined ? undefined : clientLeaseFile(store),
-        }),
+      answeredInFull(() =>
+        stack.dhcp(
+          findDevice(stack, dev),
+          given({
+            hostname,
+            clientId: clientId === undefined ? undefined : hexBytes(clientId),
+            requestedAddress: request === undefined ? undefined : formatIpv4(request),
+            metric,
+            checkAddress: check,
+            store: store === undefined ? undefined : clientLeaseFile(store),
+          }),
+        ),
       );
     },
   ),
@@ -68,14 +71,16 @@ export const DHCP_METHODS: MethodTable<Stack> = {
       domain,
     });
     const reservations = reserve?.map(reservation);
-    stack.serveDhcp(findDevice(stack, dev), {
-      subnets: [{ prefix: subnet, options, ...given({ ranges: range, leaseTime: lease, reservations }) }],
-      ...given({
-        authoritative,
-        probeMs: check === false ? 0 : undefined,
-        store: store === undefined ? undefined : serverLeaseFile(store),
+    answeredInFull(() =>
+      stack.serveDhcp(findDevice(stack, dev), {
+        subnets: [{ prefix: subnet, options, ...given({ ranges: range, leaseTime: lease, reservations }) }],
+        ...given({
+          authoritative,
+          probeMs: check === false ? 0 : undefined,
+          store: store === undefined ? undefined : serverLeaseFile(store),
+        }),
       }),
-    });
+    );
   }),
   'dhcp.release': method({ dev: deviceName }, (stack: Stack, { dev: name }) => {
     const dev = findDevice(stack, name);
