@@ -3,10 +3,7 @@ import { Timer } from '../../../device/clock/timer.ts';
 import type { Machine } from '../../../device/machine.ts';
 import { formatIpv4, type Ipv4, parseIpv4 } from '../../wire/address.ts';
 import { guarded } from '../guarded.ts';
-import { isIn, type SavedServerLease, type ServerStore, type Subnet } from './options.ts';
-
-/** `offered`: kept for the client until he asks for it. `declined`: somebody else was there, so that nobody gets it. */
-export type LeaseState = 'offered' | 'bound' | 'declined';
+import { isIn, type LeaseState, type SavedServerLease, type ServerStore, type Subnet } from './options.ts';
 
 export interface ServerLease {
   readonly address: Ipv4;
@@ -150,9 +147,9 @@ export class LeaseTable {
     return loaded;
   }
 
-  /** All that is bound or declined, as plain objects. */
+  /** All of it, as plain objects. */
   save(): SavedServerLease[] {
-    return this.leases.filter(({ state }) => state !== 'offered').map(savedLease);
+    return this.leases.map(savedLease);
   }
 
   close(): void {
@@ -195,7 +192,7 @@ function savedLease({ address, client, state, expiresAt, hostname }: ServerLease
   return {
     address: formatIpv4(address),
     client,
-    state: state === 'declined' ? state : 'bound',
+    state,
     expiresAt: expiresAt === Number.POSITIVE_INFINITY ? null : expiresAt,
     hostname,
   };
@@ -209,7 +206,7 @@ function leaseOf(saved: unknown): ServerLease | undefined {
   const right =
     !Number.isNaN(parsed) &&
     typeof client === 'string' &&
-    (state === 'bound' || state === 'declined') &&
+    (state === 'offered' || state === 'bound' || state === 'declined') &&
     typeof end === 'number' &&
     typeof hostname === 'string';
   return right ? { address: parsed, client, state, expiresAt: end, hostname } : undefined;

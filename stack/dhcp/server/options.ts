@@ -82,12 +82,15 @@ export interface ServerStore {
   remove(address: string): void;
 }
 
+/** `offered`: kept for the client until he asks for it. `declined`: somebody else was there, so that nobody gets it. */
+export type LeaseState = 'offered' | 'bound' | 'declined';
+
 /** A lease of the table as a plain object. */
 export interface SavedServerLease {
   readonly address: string;
   /** Who has it: `01:...` by client identifier, `hw:...` by hardware address; bytes in hex. */
   readonly client: string;
-  readonly state: 'bound' | 'declined';
+  readonly state: LeaseState;
   /** Milliseconds since the Unix epoch at which it is over; null: never. */
   readonly expiresAt: number | null;
   readonly hostname: string;

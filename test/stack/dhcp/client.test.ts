@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { DhcpLease } from '../../../stack/dhcp/client/lease.ts';
+import type { SavedDhcpClient } from '../../../stack/dhcp/client/snapshot.ts';
 import { DHCP_TABLE } from '../../../stack/dhcp/client/table.ts';
 import { parseIpv4 } from '../../../stack/wire/address.ts';
 import { DHCPACK, DHCPNAK, DHCPOFFER, dhcpTypeName } from '../../../stack/wire/dhcp.ts';
@@ -474,42 +475,113 @@ t.test('the link is down when it begins; the lease ends while it is down', (t) =
   t.end();
 });
 
-t.test('saved and loaded in each state: the same frames at the same moments', (t) => {
-  for (const [state, passes] of [
-    ['SELECTING', 0],
-    ['REQUESTING', 0],
-    ['BOUND', 0],
-    ['RENEWING', 500],
-    ['REBINDING', 900],
-  ] as const) {
+/** Brings a client into a state. */
+const INTO: Readonly<Record<string, (bench: ClientBench) => void>> = {
+  SELECTING: (bench) => bench.next(),
+  REQUESTING: (bench) => {
+    bench.next();
+    bench.say(DHCPOFFER);
+    bench.next();
+  },
+  BOUND: (bench) => bench.bind({ leaseTime: 1000 }),
+  RENEWING: (bench) => {
+    bench.bind({ leaseTime: 1000 });
+    bench.renew();
+  },
+  REBINDING: (bench) => {
+    bench.bind({ leaseTime: 1000 });
+    bench.pass(900_000);
+  },
+  'INIT-REBOOT': (bench) => {
+    bench.bind({ leaseTime: 1000 });
+    bench.peer.down();
+    bench.clock.advance(2000);
+  },
+  REBOOTING: (bench) => {
+    bench.bind({ leaseTime: 1000 });
+    flap(bench, 2000);
+  },
+};
+
+/** Goes on until the client has sent something by itself, a minute later at the latest: when, and what. */
+function goesOn(bench: ClientBench): [number, string[]] {
+  const before = bench.clock.now();
+  bench.peer.take();
+  bench.clock.advanceUntil(() => bench.peer.received.length > 0, 1_000_000);
+  return [Math.round(bench.clock.now() - before), bench.pass()];
+}
+
+for (const [state, into] of Object.entries(INTO)) {
+  t.test(`saved and loaded in ${state}: the same frames at the same moments`, (t) => {
     const bench = clientBench(t, UNCHECKED);
-    if (state === 'SELECTING') bench.next();
-    else if (state === 'REQUESTING') {
-      bench.next();
-      bench.say(DHCPOFFER);
-      bench.next();
-    } else bench.bind({ leaseTime: 1000 });
-    bench.clock.advance(passes * 1000);
+    into(bench);
     t.equal(bench.client.state, state);
-    const saved = JSON.parse(JSON.stringify(bench.client.save()));
+    const saved = JSON.parse(JSON.stringify(bench.client.save())) as SavedDhcpClient;
     const other = clientBench(t, UNCHECKED, 7);
     other.client.close();
-    other.peer.take();
     other.clock.advance(12_345);
+    if (state === 'INIT-REBOOT') {
+      other.peer.down();
+      other.clock.advance(2000);
+    }
     other.client.load(saved);
     other.client.subscribe((name) => other.events.push(name));
     t.equal(other.client.state, state);
-    t.strictSame(other.addresses().length, bench.addresses().length);
-    const { xid } = bench.client.save();
-    t.equal(other.client.save().xid, xid);
-    t.ok(Math.abs(other.client.save().remaining - saved.remaining) < 0.01 || saved.remaining < 0);
-    if (state === 'BOUND') {
-      other.clock.advance(500_000);
-      t.equal(other.client.state, 'RENEWING');
-      other.clock.advance(500_000);
-      t.ok(other.events.includes('lost'), 'the lease is over when it would have been');
+    t.strictSame(other.routes(), bench.routes());
+    t.equal(other.addresses().length, bench.addresses().length);
+    if (state === 'RENEWING') {
+      // The neighbours are moved by others: here they are learnt anew.
+      for (const one of [bench, other]) one.stack.setSysctl('net.ipv4.conf.eth0.arp_accept', 1);
+      for (const one of [bench, other]) one.resolveServer();
     }
-  }
+    if (state === 'INIT-REBOOT') for (const one of [bench, other]) one.peer.up();
+    const went = goesOn(bench);
+    t.ok(went[1].length > 0, went[1].join());
+    t.strictSame(goesOn(other), went);
+    if (saved.lease === null) return t.end();
+    other.clock.advance(1_000_000);
+    t.ok(other.events.includes('lost'), 'the lease is over some time');
+    t.strictSame([other.addresses(), other.routes(), bench.dev.mtu], [[], [], 1500]);
+    t.end();
+  });
+}
+
+t.test('saved while the address is looked for: that begins again', (t) => {
+  const bench = clientBench(t);
+  INTO['REQUESTING']!(bench);
+  bench.say(DHCPACK);
+  bench.clock.advance(2000);
+  const saved = JSON.parse(JSON.stringify(bench.client.save())) as SavedDhcpClient;
+  const other = clientBench(t, {}, 7);
+  other.client.close();
+  other.peer.take();
+  other.client.load(saved);
+  t.equal(other.client.state, 'CHECKING');
+  t.equal(other.pass(8000).filter((text) => text.endsWith('tell 0.0.0.0')).length, 3);
+  t.equal(other.client.state, 'BOUND');
+  t.end();
+});
+
+t.test('a store that throws ends nothing', (t) => {
+  const fails = (): never => {
+    throw new Error('the disk is full');
+  };
+  const bench = clientBench(t, { ...UNCHECKED, store: { load: () => null, save: fails } });
+  bench.bind();
+  bench.client.release();
+  t.strictSame(bench.events, ['bound 192.0.2.100', 'lost 192.0.2.100']);
+  t.end();
+});
+
+t.test('a listener that releases the lease of which it is told', (t) => {
+  const bench = clientBench(t, UNCHECKED);
+  bench.client.subscribe((name) => {
+    if (name === 'bound') bench.client.release();
+  });
+  bench.bind();
+  t.equal(bench.client.state, 'STOPPED');
+  t.strictSame([bench.addresses(), bench.routes()], [[], []]);
+  t.strictSame(bench.pass(100_000), []);
   t.end();
 });
 

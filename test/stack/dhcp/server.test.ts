@@ -377,9 +377,26 @@ t.test('what the store holds is there after a restart; what is over or wrong is 
   t.strictSame(table(second.server), [`${address} bound`]);
   t.match(second.request(address, 1), [/ACK/]);
   t.equal(second.lease(2), '192.0.2.101');
-  const moved = second.server.save();
+  second.ask(DHCPDISCOVER, { host: 3 });
+  const moved = JSON.parse(JSON.stringify(second.server.save())) as SavedServerLease[];
   const third = serverBench(t, { ...QUICK, store: { ...store, load: () => moved } });
   t.strictSame(table(third.server), table(second.server));
+  t.match(third.request('192.0.2.102', 3), [/ACK/], 'an offer holds on the other machine too');
+  t.end();
+});
+
+t.test('a store that throws ends nothing', (t) => {
+  const fails = (): never => {
+    throw new Error('the disk is full');
+  };
+  const { lease, ask, server } = serverBench(t, {
+    ...QUICK,
+    store: { load: () => [], put: fails, remove: fails },
+  });
+  const address = lease(1);
+  const own = { change: { ciaddr: parseIpv4(address) }, options: { 54: ip4(SERVER) } };
+  ask(DHCPRELEASE, { ...own, from: address, to: SERVER });
+  t.strictSame(table(server), []);
   t.end();
 });
 
