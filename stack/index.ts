@@ -13,6 +13,20 @@ export type { Link, LinkPort } from '../device/netdevice/link.ts';
 export type { NetDevice } from '../device/netdevice/netdevice.ts';
 export { SeededEntropy } from '../device/random.ts';
 export { type CounterName, MIB, Mib } from './counters.ts';
+export { DhcpClient } from './dhcp/client/client.ts';
+export type { DhcpEventName, DhcpNews } from './dhcp/client/events.ts';
+export type { DhcpLease } from './dhcp/client/lease.ts';
+export type { DhcpClientOptions, LeaseStore, ResolverSeam } from './dhcp/client/options.ts';
+export type { SavedDhcpClient } from './dhcp/client/snapshot.ts';
+export type {
+  DhcpServerOptions,
+  OfferedOptions,
+  ReservationOptions,
+  SavedServerLease,
+  ServerStore,
+  SubnetOptions,
+} from './dhcp/server/options.ts';
+export { DhcpServer } from './dhcp/server/server.ts';
 export type { Inet, NeighbourSeam, RouteResult } from './inet.ts';
 export * from './ip/fib-entry.ts';
 export { type InetAddress, InetDevice, inetDevice } from './ip/inet-device.ts';

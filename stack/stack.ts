@@ -10,6 +10,11 @@ import { notifyPeers } from '../device/netdevice/peers.ts';
 import { registerDevice, unregisterDevice } from '../device/netdevice/registry.ts';
 import { NETREG_UNINITIALIZED } from '../device/netdevice/state-bits.ts';
 import { type CounterName, Mib } from './counters.ts';
+import type { DhcpClient } from './dhcp/client/client.ts';
+import type { DhcpClientOptions } from './dhcp/client/options.ts';
+import type { DhcpServerOptions } from './dhcp/server/options.ts';
+import type { DhcpServer } from './dhcp/server/server.ts';
+import { DhcpServices } from './dhcp/services.ts';
 import type { Inet } from './inet.ts';
 import { AddressBook } from './ip/addresses.ts';
 import { Fib } from './ip/fib.ts';
@@ -92,6 +97,8 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly tcp: Tcp;
   /** The loopback device, index 1. */
   readonly loopback: NetDevice;
+  /** Its DHCP clients and servers. */
+  readonly dhcpServices: DhcpServices = new DhcpServices(this);
   readonly #pings = new Set<Ping>();
   readonly #node: NodeModules;
   #closed = false;
@@ -253,6 +260,16 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.sockets.forwarder.setHandler(handler);
   }
 
+  /** Gets a device its address from a DHCP server, and keeps it. Throws what {@link DhcpClient}'s constructor throws; `EEXIST`. */
+  dhcp(which: string | NetDevice, options: DhcpClientOptions = {}): DhcpClient {
+    return this.dhcpServices.startClient(this.device(which), options);
+  }
+
+  /** Gives addresses to the hosts on a device. Throws what {@link DhcpServer}'s constructor throws; `EEXIST`. */
+  serveDhcp(which: string | NetDevice, options: DhcpServerOptions): DhcpServer {
+    return this.dhcpServices.startServer(this.device(which), options);
+  }
+
   /** Node's `net` module over this stack. */
   get net(): Net {
     return this.#node.net;
@@ -279,6 +296,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.dhcpServices.close();
     for (const ping of this.#pings) ping.stop();
     this.#node.close();
     this.sockets.closeAll();

@@ -8,6 +8,8 @@ export * from '../../device/frame/vlan.ts';
 export * from './address.ts';
 export * from './arp.ts';
 export * from './describe.ts';
+export * from './dhcp.ts';
+export * from './dhcp-options.ts';
 export * from './icmp.ts';
 export * from './ipv4.ts';
 export * from './rarp.ts';

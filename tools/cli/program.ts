@@ -5,6 +5,7 @@ import { packetdrillCommand } from '../packetdrill/index.ts';
 import { addressCommand } from './address.ts';
 import { captureCommand } from './capture.ts';
 import { demoCommand } from './demo.ts';
+import { dhcpCommand } from './dhcp.ts';
 import { linkCommand } from './link.ts';
 import { monitorCommand } from './monitor.ts';
 import { neighCommand } from './neigh.ts';
@@ -35,6 +36,7 @@ export function buildProgram(): Command {
     notifyPeersCommand(),
     pingCommand(),
     captureCommand(),
+    dhcpCommand(),
     upCommand(),
     demoCommand(),
     benchCommand(),

@@ -19,6 +19,7 @@ export interface UpOptions {
   readonly tun?: string;
   readonly address: readonly string[];
   readonly gateway?: string;
+  readonly dhcp?: boolean;
   readonly mac?: string;
   readonly mtu?: number;
   readonly plainFrames?: boolean;
@@ -62,6 +63,7 @@ export class RunningStack {
       });
       for (const [name, value] of late) stack.setSysctl(name, value);
       if (options.gateway !== undefined) stack.addRoute({ to: 'default', via: options.gateway, dev });
+      if (options.dhcp === true) stack.dhcp(dev);
       const path = options.control ?? defaultSocketPath(dev.name);
       const server = await ControlServer.listen({ path, subject: stack, methods: METHODS });
       return new RunningStack(stack, dev, server, file);

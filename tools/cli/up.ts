@@ -11,6 +11,7 @@ export function upCommand(): Command {
     .option('--tun <name>', 'TUN device instead: IP packets without Ethernet')
     .option('--address <cidr>', "the stack's own address, 192.0.2.2/24; may be repeated", collect, [])
     .option('--gateway <ip>', 'default route')
+    .option('--dhcp', 'get address, routes and name servers from a DHCP server')
     .option('--mac <address>', "the stack's own link-layer address; random when left out")
     .option('--mtu <bytes>', 'of both sides of the device', bytes)
     .option('--plain-frames', 'no virtio header: checksums and segments are our own work')

@@ -2,6 +2,7 @@ import type { Stack } from '../../stack/stack.ts';
 import type { MethodTable } from './method.ts';
 import { ADDRESS_METHODS } from './methods/address.ts';
 import { CAPTURE_METHODS } from './methods/capture.ts';
+import { DHCP_METHODS } from './methods/dhcp.ts';
 import { LINK_METHODS } from './methods/link.ts';
 import { MONITOR_METHODS } from './methods/monitor.ts';
 import { NEIGH_METHODS } from './methods/neigh.ts';
@@ -23,4 +24,5 @@ export const METHODS: MethodTable<Stack> = {
   ...MONITOR_METHODS,
   ...PING_METHODS,
   ...CAPTURE_METHODS,
+  ...DHCP_METHODS,
 };

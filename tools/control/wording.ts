@@ -14,3 +14,13 @@ export function answered<T>(work: () => T, wording: Wording = {}): T {
     throw new ControlError(cause.code, special ?? `RTNETLINK answers: ${errnoText(cause.code)}`);
   }
 }
+
+/** The same for what iproute2 has no words for, files of the host's included: the error's own, which name what is wrong. */
+export function answeredInFull<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (!(cause instanceof Error) || cause instanceof ControlError || !('code' in cause)) throw cause;
+    throw new ControlError(String(cause.code), cause.message);
+  }
+}
