@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { callable } from '../callable.ts';
 import type { Net } from '../net/net.ts';
 import { replace } from '../replace.ts';
-import { carried } from '../tls/carried.ts';
+import { carriedSoon } from '../tls/carried.ts';
 import { secureServed } from '../tls/tls.ts';
 import { requests } from './client.ts';
 import { GLOBAL_AGENT } from './http.ts';
@@ -23,7 +23,10 @@ export function createHttps(net: Net): Https {
     class extends NodeAgent {
       override createConnection(options: object, connected?: () => void): Duplex {
         const carrier = net.connect(options as never);
-        return carried(super.createConnection({ ...options, socket: carrier }, connected) as never, carrier);
+        return carriedSoon(
+          super.createConnection({ ...options, socket: carrier }, connected) as never,
+          carrier,
+        );
       }
     },
     'Agent',

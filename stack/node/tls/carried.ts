@@ -36,3 +36,15 @@ export function carrierOf(secure: TLSSocket): Socket | null {
   const { _handle: handle } = secure as unknown as { _handle?: { _parentWrap?: { stream?: Socket } } | null };
   return handle?._parentWrap?.stream ?? null;
 }
+
+/** {@link carried}, for a connection that is being made: the TLS socket is `connecting` as long as that is, and tells when it stands. */
+export function carriedSoon(secure: TLSSocket, carrier: Socket): TLSSocket {
+  const state = secure as { connecting: boolean };
+  state.connecting = carrier.connecting;
+  carrier.once('connect', () => {
+    state.connecting = false;
+    secure.emit('connect');
+    secure.emit('ready');
+  });
+  return carried(secure, carrier);
+}

@@ -4,7 +4,7 @@ import { normalizeArguments } from '../net/arguments.ts';
 import type { Net } from '../net/net.ts';
 import { replace } from '../replace.ts';
 import { served } from '../served.ts';
-import { carried, carrierOf } from './carried.ts';
+import { carried, carriedSoon, carrierOf } from './carried.ts';
 
 /** Node's `tls` module. */
 export type Tls = typeof nodeTls;
@@ -47,5 +47,8 @@ function connect(net: Net, args: readonly unknown[]): TLSSocket {
   const { socket, timeout: _timeout, onread: _onread, ...carrierOptions } = options;
   if (socket != null) return nodeTls.connect(options as ConnectionOptions, listener);
   const carrier = net.connect(carrierOptions as never);
-  return carried(nodeTls.connect({ ...options, socket: carrier } as ConnectionOptions, listener), carrier);
+  return carriedSoon(
+    nodeTls.connect({ ...options, socket: carrier } as ConnectionOptions, listener),
+    carrier,
+  );
 }
