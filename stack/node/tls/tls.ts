@@ -27,7 +27,6 @@ export function secureServed<T>(Base: T, net: Net): T {
     constructor(...args: never[]) {
       super(...args);
       this.prependListener('secureConnection', attach);
-      this.prependListener('tlsClientError', (_error, secure) => attach(secure));
     }
   }
   return SecureServed as T;
