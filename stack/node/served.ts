@@ -55,7 +55,7 @@ export function served<T>(Base: T, net: Net): T {
     }
 
     listen(...args: unknown[]): this {
-      Reflect.apply(this.#door.listen, this.#door, args);
+      this.#door.listen(...(args as [number]));
       return this;
     }
 

@@ -1,6 +1,12 @@
 import type { Server } from './server.ts';
 import type { Socket } from './socket.ts';
 
+/** A question for the next connection that waits for one. */
+interface Wanted {
+  readonly resolve: (result: IteratorResult<Socket>) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** As many connections wait for a loop as for a server that does not accept. */
 const WAITING = 511;
 
@@ -11,7 +17,7 @@ const WAITING = 511;
 export class Connections implements AsyncIterableIterator<Socket> {
   readonly #server: Server;
   readonly #waiting: Socket[] = [];
-  readonly #wanted: { resolve(result: IteratorResult<Socket>): void; reject(error: Error): void }[] = [];
+  readonly #wanted: Wanted[] = [];
   #failure: Error | null = null;
   #ended = false;
 

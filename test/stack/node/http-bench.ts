@@ -28,5 +28,5 @@ export async function text(message: IncomingMessage | AsyncIterable<Buffer>): Pr
 /** Waits until something holds, for five seconds at most. */
 export async function until(holds: () => boolean): Promise<void> {
   for (let i = 0; i < 500 && !holds(); i++) await sleep(10);
-  if (!holds()) throw new Error(`never: ${holds}`);
+  if (!holds()) throw new Error(`never: ${holds.toString()}`);
 }
