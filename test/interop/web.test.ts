@@ -25,7 +25,10 @@ t.test(
       ['2', '-k --http2', `https://${OUR_ADDRESS}`],
     ] as const;
     for (const [version, options, url] of asked) {
-      const got = await peer.ns.run('sh', '-c', `curl -sS ${options} ${url}/${BYTES} ${url}/7 | sha256sum`);
+      // curl 7.88 fails at its second request with prior knowledge, whoever serves.
+      const next = options.includes('prior') ? ` && curl -sS ${options} ` : ' ';
+      const both = `curl -sS ${options} ${url}/${BYTES}${next}${url}/7`;
+      const got = await peer.ns.run('sh', '-c', `(${both}) | sha256sum`);
       t.equal(got, expected, `${url} ${options}: two requests`);
       const shown = await peer.ns.run(
         'sh',

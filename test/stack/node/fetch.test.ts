@@ -1,4 +1,5 @@
 import t from 'tap';
+import { certificate } from './certificate.ts';
 import { listen, loopbackStack, text, until } from './http-bench.ts';
 
 t.test('fetch: text, JSON, bodies, streams, redirects', async (t) => {
@@ -46,5 +47,10 @@ t.test('fetch: what is aborted, refused, or not trusted', async (t) => {
     name: 'TypeError',
     message: 'fetch failed',
     cause: { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:83' },
+  });
+  const secure = stack.https.createServer(certificate());
+  await t.rejects(stack.fetch(`https://localhost:${await listen(secure)}`), {
+    message: 'fetch failed',
+    cause: { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' },
   });
 });

@@ -42,7 +42,7 @@ t.test('large bodies go through in both directions', async (t) => {
   t.ok(Buffer.concat(chunks).equals(body));
 });
 
-// @rfc 9112 9.3 persistent connections serve one request after another
+// @rfc 9112 9.3
 t.test('a connection is kept and used again; a closed server ends it', async (t) => {
   const { http } = loopbackStack(t);
   let connections = 0;
@@ -81,7 +81,7 @@ t.test('without an agent each request has a connection of its own', async (t) =>
   t.equal(ports.size, 2);
 });
 
-// @rfc 9112 9.3.2 requests that come together are answered in their order
+// @rfc 9112 9.3.2
 t.test('pipelined requests are answered in order', async (t) => {
   const { http, net } = loopbackStack(t);
   const held: (() => void)[] = [];
@@ -105,7 +105,7 @@ t.test('pipelined requests are answered in order', async (t) => {
   );
 });
 
-// @rfc 9110 10.1.1 Expect: 100-continue
+// @rfc 9110 10.1.1
 t.test('a body that waits for 100 Continue', async (t) => {
   const { http } = loopbackStack(t);
   const server = http.createServer();
@@ -121,7 +121,7 @@ t.test('a body that waits for 100 Continue', async (t) => {
   t.equal(await text(await responseTo(request)), 'now');
 });
 
-// @rfc 9110 7.8 upgrade to another protocol on the same connection
+// @rfc 9110 7.8
 t.test('an upgrade gives both sides the socket, of the stack', async (t) => {
   const { http, net } = loopbackStack(t);
   const server = http.createServer();

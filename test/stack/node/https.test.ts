@@ -51,7 +51,7 @@ t.test('tls: an echo, the names that both sides asked for, and the addresses ben
   t.strictSame(events, ['connect', 'secureConnect', 'end', 'close']);
 });
 
-// @rfc 6066 3 the name that a client asks for chooses the certificate
+// @rfc 6066 3
 t.test('SNI chooses the context', async (t) => {
   const { tls } = loopbackStack(t);
   const asked: string[] = [];
@@ -127,7 +127,7 @@ t.test('https: kept connections, resumed sessions, the agent of the stack', asyn
   await t.rejects(responseTo(https.get('https://127.0.0.1:82/')), { code: 'ECONNREFUSED' });
 });
 
-// @rfc 9113 3.3 HTTP/2 with prior knowledge, without TLS
+// @rfc 9113 3.3
 t.test('http2 without TLS: streams at the same time on one connection', async (t) => {
   const { http2 } = loopbackStack(t);
   const server = http2.createServer();
@@ -152,7 +152,7 @@ t.test('http2 without TLS: streams at the same time on one connection', async (t
   await once(session, 'close');
 });
 
-// @rfc 9113 3.2 HTTP/2 is chosen with ALPN
+// @rfc 9113 3.2
 t.test('http2 with TLS, and HTTP/1.1 beside it', async (t) => {
   const { http2, https } = loopbackStack(t);
   const server = http2.createSecureServer({ key, cert, allowHTTP1: true }, (request, response) => {

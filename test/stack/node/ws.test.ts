@@ -3,7 +3,7 @@ import t from 'tap';
 import { type RawData, WebSocket, WebSocketServer } from 'ws';
 import { listen, loopbackStack } from './http-bench.ts';
 
-// @rfc 6455 1.3 the opening handshake, and frames both ways
+// @rfc 6455 1.3
 t.test('the ws package, as server and client over a stack', async (t) => {
   const { http, net } = loopbackStack(t);
   const server = http.createServer();
