@@ -27,8 +27,13 @@ import { Routes } from './ip/routes.ts';
 import { Arp } from './neighbour/arp.ts';
 import type { Dgram } from './node/dgram/index.ts';
 import type { Dns } from './node/dns/index.ts';
+import type { Fetch } from './node/fetch/fetch.ts';
+import type { Http } from './node/http/http.ts';
+import type { Https } from './node/http/https.ts';
+import type { Http2 } from './node/http2/http2.ts';
 import { NodeModules } from './node/modules.ts';
 import type { Net } from './node/net/net.ts';
+import type { Tls } from './node/tls/tls.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -283,6 +288,31 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   /** Node's `dns` module over this stack. Throws ERR_INVALID_IP_ADDRESS when a server that it was given is none. */
   get dns(): Dns {
     return this.#node.dns;
+  }
+
+  /** Node's `tls` module over this stack. */
+  get tls(): Tls {
+    return this.#node.tls;
+  }
+
+  /** Node's `http` module over this stack. */
+  get http(): Http {
+    return this.#node.http;
+  }
+
+  /** Node's `https` module over this stack. */
+  get https(): Https {
+    return this.#node.https;
+  }
+
+  /** Node's `http2` module over this stack. */
+  get http2(): Http2 {
+    return this.#node.http2;
+  }
+
+  /** The standard's `fetch` over this stack, for `http:` and `https:`. */
+  get fetch(): Fetch {
+    return this.#node.fetch;
   }
 
   counters(): StackCounters {

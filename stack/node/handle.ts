@@ -37,6 +37,11 @@ export abstract class Handle extends Waiter {
     return this.socket?.fd ?? -1;
   }
 
+  /** Its number in `async_hooks`. */
+  getAsyncId(): number {
+    return this.#context.asyncId();
+  }
+
   /** Whether something is under way that a process is to stay alive for. */
   protected abstract get busy(): boolean;
 

@@ -1,8 +1,10 @@
 import * as nodeNet from 'node:net';
+import { Duplex } from 'node:stream';
+import { callable } from '../callable.ts';
 import { normalizeArguments } from './arguments.ts';
 import { AutoSelectDefaults } from './auto-select.ts';
-import { callable } from './callable.ts';
 import { clientSockets } from './channels.ts';
+import { Connections } from './connections.ts';
 import type { NetSeam } from './seam.ts';
 import { Server, type ServerOptions } from './server.ts';
 import { Socket, type SocketOptions } from './socket.ts';
@@ -27,6 +29,10 @@ export type Net = Pick<
 > & {
   /** The older name of `Socket`. */
   readonly Stream: typeof nodeNet.Socket;
+  /** Its ends as streams of the WHATWG's; what goes through them is a Uint8Array. Of a socket that is destroyed they are closed. */
+  toWeb(socket: nodeNet.Socket): ReturnType<typeof Duplex.toWeb>;
+  /** The connections of a server of this module, one after another, until it has closed; leaving the loop leaves it listening. */
+  connections(server: nodeNet.Server): AsyncIterableIterator<nodeNet.Socket>;
 };
 
 /** Makes the `net` module of a stack: what Node's own does over the host's sockets, it does over the stack's. */
@@ -79,6 +85,8 @@ export function createNet(stack: Omit<NetSeam, 'autoSelect'>): Net {
     connect,
     createConnection: connect,
     createServer,
+    toWeb: (socket: Duplex) => Duplex.toWeb(socket),
+    connections: (server: Server) => new Connections(server),
     getDefaultAutoSelectFamily: () => autoSelect.family,
     setDefaultAutoSelectFamily: (value: boolean) => {
       autoSelect.family = value;

@@ -268,8 +268,9 @@ export class TcpHandle extends Handle {
   protected override turn(): void {
     if (this.socket === null) {
       if (this.closing) return;
-      this.#endAll(-ENETDOWN);
+      // Who is destroyed first takes what failed for no error.
       this.ongone();
+      this.#endAll(-ENETDOWN);
       return;
     }
     if (this.#connectDone !== null) {
