@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import { ENODEV, NetError } from '../device/errno.ts';
 import { LoopbackLink } from '../device/link/loopback.ts';
 import { Machine, type MachineOptions } from '../device/machine.ts';
@@ -24,6 +25,7 @@ import type { Dgram } from './node/dgram/index.ts';
 import type { Dns } from './node/dns/index.ts';
 import { NodeModules } from './node/modules.ts';
 import type { Net } from './node/net/net.ts';
+import { createMetrics } from './observe/metrics.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -94,6 +96,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly loopback: NetDevice;
   readonly #pings = new Set<Ping>();
   readonly #node: NodeModules;
+  #metrics: Registry | undefined;
   #closed = false;
 
   constructor(options: StackOptions = {}) {
@@ -101,9 +104,9 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.machine = options.machine ?? new Machine(machineOptions(options));
     this.ns = new Netns(this.machine, options.name ?? '');
     const { fault } = this.machine;
-    this.inetaddrChain = new NotifierChain(fault);
+    this.inetaddrChain = new NotifierChain(fault, 'tapir:inetaddr');
     this.inetaddrValidatorChain = new NotifierChain(fault);
-    this.neteventChain = new NotifierChain(fault);
+    this.neteventChain = new NotifierChain(fault, 'tapir:netevent');
     this.settings = addIpv4Settings(this.sysctl);
     this.fib = new Fib(this);
     this.addresses = new AddressBook(this, this.fib);
@@ -273,6 +276,17 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     mib.IpForwarding = this.settings.ipForward.value === 1 ? FORWARDING : NOT_FORWARDING;
     mib.IpDefaultTTL = this.settings.defaultTtl.value;
     return { mib, drops: this.ns.drops.toJSON() };
+  }
+
+  /** The registry behind {@link metrics}, for who merges it with others. Its names begin with `tapir_`. */
+  get metricsRegistry(): Registry {
+    this.#metrics ??= createMetrics(this, () => this.#node.dnsCounters);
+    return this.#metrics;
+  }
+
+  /** Everything that the stack counts, in the text format of Prometheus. */
+  metrics(): Promise<string> {
+    return this.metricsRegistry.metrics();
   }
 
   /** Stops everything: devices are gone and their links closed, no timer is left, no packet held. Doing it twice is fine. */

@@ -1,5 +1,6 @@
 import type { SocketLayer } from '../socket/layer.ts';
 import { createDgram, type Dgram } from './dgram/index.ts';
+import type { DnsCounters } from './dns/counters.ts';
 import { createDns, type Dns, type DnsOptions } from './dns/index.ts';
 import { createNet, type Net } from './net/net.ts';
 
@@ -36,6 +37,11 @@ export class NodeModules {
   get dns(): Dns {
     this.#dns ??= createDns(this.#sockets, this.#dnsOptions);
     return this.#dns;
+  }
+
+  /** What {@link dns} has counted; undefined while nobody has asked for it. */
+  get dnsCounters(): DnsCounters | undefined {
+    return this.#dns?.counters;
   }
 
   /** Ends what is under way and has no socket of its user's. */

@@ -6,6 +6,7 @@ import { addressCommand } from './address.ts';
 import { captureCommand } from './capture.ts';
 import { demoCommand } from './demo.ts';
 import { linkCommand } from './link.ts';
+import { metricsCommand } from './metrics.ts';
 import { monitorCommand } from './monitor.ts';
 import { neighCommand } from './neigh.ts';
 import { notifyPeersCommand } from './notify-peers.ts';
@@ -31,6 +32,7 @@ export function buildProgram(): Command {
     neighCommand(),
     monitorCommand(),
     statsCommand(),
+    metricsCommand(),
     sysctlCommand(),
     notifyPeersCommand(),
     pingCommand(),

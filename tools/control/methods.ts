@@ -3,6 +3,7 @@ import type { MethodTable } from './method.ts';
 import { ADDRESS_METHODS } from './methods/address.ts';
 import { CAPTURE_METHODS } from './methods/capture.ts';
 import { LINK_METHODS } from './methods/link.ts';
+import { METRICS_METHODS } from './methods/metrics.ts';
 import { MONITOR_METHODS } from './methods/monitor.ts';
 import { NEIGH_METHODS } from './methods/neigh.ts';
 import { PEERS_METHODS } from './methods/peers.ts';
@@ -19,6 +20,7 @@ export const METHODS: MethodTable<Stack> = {
   ...NEIGH_METHODS,
   ...SYSCTL_METHODS,
   ...STATS_METHODS,
+  ...METRICS_METHODS,
   ...PEERS_METHODS,
   ...MONITOR_METHODS,
   ...PING_METHODS,
