@@ -13,6 +13,7 @@ import { notifyPeersCommand } from './notify-peers.ts';
 import { pingCommand } from './ping.ts';
 import { routeCommand } from './route.ts';
 import { withCommonOptions } from './session.ts';
+import { socketCommand } from './socket.ts';
 import { statsCommand } from './stats.ts';
 import { sysctlCommand } from './sysctl.ts';
 import { upCommand } from './up.ts';
@@ -33,6 +34,7 @@ export function buildProgram(): Command {
     monitorCommand(),
     statsCommand(),
     metricsCommand(),
+    socketCommand(),
     sysctlCommand(),
     notifyPeersCommand(),
     pingCommand(),

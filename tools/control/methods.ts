@@ -9,6 +9,7 @@ import { NEIGH_METHODS } from './methods/neigh.ts';
 import { PEERS_METHODS } from './methods/peers.ts';
 import { PING_METHODS } from './methods/ping.ts';
 import { ROUTE_METHODS } from './methods/route.ts';
+import { SOCKET_METHODS } from './methods/socket.ts';
 import { STATS_METHODS } from './methods/stats.ts';
 import { SYSCTL_METHODS } from './methods/sysctl.ts';
 
@@ -21,6 +22,7 @@ export const METHODS: MethodTable<Stack> = {
   ...SYSCTL_METHODS,
   ...STATS_METHODS,
   ...METRICS_METHODS,
+  ...SOCKET_METHODS,
   ...PEERS_METHODS,
   ...MONITOR_METHODS,
   ...PING_METHODS,
