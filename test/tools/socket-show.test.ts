@@ -2,6 +2,7 @@ import t from 'tap';
 import { AF_INET, SOCK_DGRAM, SOCK_NONBLOCK, SOCK_STREAM } from '../../stack/socket/abi.ts';
 import { SocketAddress } from '../../stack/socket/address.ts';
 import { parseIpv4 } from '../../stack/wire/address.ts';
+import { socketFilter } from '../../tools/cli/socket-filter.ts';
 import { stateSelector } from '../../tools/cli/socket-states.ts';
 import { METHODS } from '../../tools/control/methods.ts';
 import type { SocketView } from '../../tools/control/view/socket.ts';
@@ -60,5 +61,31 @@ t.test('states are selected as ss does', (t) => {
   t.throws(() => select('state frob'), { message: 'Error: "frob" is no state of a socket.' });
   t.throws(() => select('state'), { message: 'Command line is not complete. Try option "--help"' });
   t.throws(() => select('sport 22'), { message: 'Error: "sport" is a garbage.' });
+  t.end();
+});
+
+t.test('expressions over ports', (t) => {
+  const socket = {
+    netid: 'tcp',
+    state: 'ESTAB',
+    recvq: 0,
+    sendq: 0,
+    local: '192.0.2.1',
+    peer: '192.0.2.2',
+  } as const;
+  const chosen = (text: string) =>
+    [22, 80, 4000]
+      .filter((localPort) => socketFilter(text)({ ...socket, localPort, peerPort: localPort + 1 }))
+      .join(' ');
+  t.equal(chosen(''), '22 80 4000');
+  t.equal(chosen('( sport = :22 )'), '22');
+  t.equal(chosen('sport = :22 or dport >= :4001'), '22 4000');
+  t.equal(chosen('not sport = 22 and dport < :1000'), '80');
+  t.equal(chosen('!(sport=:22||sport=:80)'), '4000');
+  t.throws(() => socketFilter('( sport = :22'), { message: 'Error: ")" is missing.' });
+  t.throws(() => socketFilter('sport = :70000'), { message: 'Error: ":70000" is no port.' });
+  t.throws(() => socketFilter('sport'), { message: 'Command line is not complete. Try option "--help"' });
+  t.throws(() => socketFilter('frob = :1'), { message: 'Error: "frob" is a garbage.' });
+  t.throws(() => socketFilter('sport = :1 )'), { message: 'Error: ")" is a garbage.' });
   t.end();
 });
