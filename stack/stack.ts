@@ -1,3 +1,4 @@
+import type { Registry } from 'prom-client';
 import { ENODEV, NetError } from '../device/errno.ts';
 import { LoopbackLink } from '../device/link/loopback.ts';
 import { Machine, type MachineOptions } from '../device/machine.ts';
@@ -34,6 +35,7 @@ import type { Http2 } from './node/http2/http2.ts';
 import { NodeModules } from './node/modules.ts';
 import type { Net } from './node/net/net.ts';
 import type { Tls } from './node/tls/tls.ts';
+import { createMetrics } from './observe/metrics.ts';
 import {
   type AddressOptions,
   addressConfig,
@@ -106,6 +108,7 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
   readonly dhcpServices: DhcpServices = new DhcpServices(this);
   readonly #pings = new Set<Ping>();
   readonly #node: NodeModules;
+  #metrics: Registry | undefined;
   #closed = false;
 
   constructor(options: StackOptions = {}) {
@@ -113,9 +116,9 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     this.machine = options.machine ?? new Machine(machineOptions(options));
     this.ns = new Netns(this.machine, options.name ?? '');
     const { fault } = this.machine;
-    this.inetaddrChain = new NotifierChain(fault);
+    this.inetaddrChain = new NotifierChain(fault, 'tapir:inetaddr');
     this.inetaddrValidatorChain = new NotifierChain(fault);
-    this.neteventChain = new NotifierChain(fault);
+    this.neteventChain = new NotifierChain(fault, 'tapir:netevent');
     this.settings = addIpv4Settings(this.sysctl);
     this.fib = new Fib(this);
     this.addresses = new AddressBook(this, this.fib);
@@ -320,6 +323,17 @@ export class Stack implements Inet, Disposable, AsyncDisposable {
     mib.IpForwarding = this.settings.ipForward.value === 1 ? FORWARDING : NOT_FORWARDING;
     mib.IpDefaultTTL = this.settings.defaultTtl.value;
     return { mib, drops: this.ns.drops.toJSON() };
+  }
+
+  /** The registry behind {@link metrics}, for who merges it with others. Its names begin with `tapir_`. */
+  get metricsRegistry(): Registry {
+    this.#metrics ??= createMetrics(this, () => this.#node.dnsCounters);
+    return this.#metrics;
+  }
+
+  /** Everything that the stack counts, in the text format of Prometheus. */
+  metrics(): Promise<string> {
+    return this.metricsRegistry.metrics();
   }
 
   /** Stops everything: devices are gone and their links closed, no timer is left, no packet held. Doing it twice is fine. */

@@ -74,6 +74,11 @@ export abstract class Clock {
     return this.wheel.pending;
   }
 
+  /** Pieces of deferred work that ran so far. */
+  deferredRuns(): number {
+    return this.deferred.runs;
+  }
+
   /**
    * Used by {@link Timer}: arms it for `atMs` of this clock, rounded to the microsecond; later than 285 years, Infinity
    * included, is then. Throws a RangeError for NaN.

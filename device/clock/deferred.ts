@@ -62,6 +62,9 @@ export class DeferredQueue {
   readonly #work: WorkRing = new WorkRing();
   readonly #flush: WorkRing = new WorkRing();
 
+  /** Pieces of work that ran. */
+  runs = 0;
+
   get empty(): boolean {
     return this.#input.empty && this.#work.empty && this.#flush.empty;
   }
@@ -80,6 +83,7 @@ export class DeferredQueue {
       const work = this.#input.shift() ?? this.#work.shift() ?? this.#flush.shift();
       if (work === null) return true;
       work.scheduled = false;
+      this.runs++;
       work.run();
     }
     return this.empty;

@@ -10,6 +10,7 @@ import { VLAN_HLEN, VLAN_ID_MASK, VLAN_TCI, VLAN_TYPE } from '../frame/vlan.ts';
 import type { Machine } from '../machine.ts';
 import { PACKET_OTHERHOST, type Packet } from '../memory/packet.ts';
 import type { Entropy } from '../random.ts';
+import { publishDrop } from './drop-channel.ts';
 import type { MergerChoice } from './gro.ts';
 import type { NetdevInfo } from './netdev-info.ts';
 import type { NetDevice } from './netdevice.ts';
@@ -59,7 +60,7 @@ export class Netns {
     this.machine = machine;
     this.name = name;
     this.entropy = machine.entropy.fork();
-    this.chain = new NotifierChain(machine.fault);
+    this.chain = new NotifierChain(machine.fault, 'tapir:netdev');
     this.chain.runRemovedSuccessor = machine.compat.notifierRunsRemovedSuccessor;
     this.messages = new RtBus(machine.fault);
     machine.namespaces.push(this);
@@ -107,9 +108,16 @@ export class Netns {
   /** Counts a drop under its reason and releases the packet. */
   drop(packet: Packet, reason: number, dev: NetDevice | null): void {
     this.drops.add(reason);
+    publishDrop(reason, packet, dev);
     const listeners = this.#dropListeners;
     for (let i = 0; i < listeners.length; i++) listeners[i]!(reason, packet, dev);
     packet.release();
+  }
+
+  /** Counts the drop of a packet that could not be made, under its reason. */
+  dropUnmade(reason: number): void {
+    this.drops.add(reason);
+    publishDrop(reason, null, null);
   }
 
   /** Gives a received packet to the handler of its EtherType (Linux: the end of `__netif_receive_skb_core`). */

@@ -1,3 +1,4 @@
+import { type Channel, channel } from 'node:diagnostics_channel';
 import { EEXIST, ENOENT, EPERM } from '../errno.ts';
 
 /** What a notifier block answers (Linux: `linux/notifier.h`). */
@@ -35,6 +36,12 @@ export interface NotifierBlock<Info> {
 /** What a chain tells when a block misbehaves. */
 export type NotifierFault = (message: string, cause: unknown) => void;
 
+/** A message of a chain's diagnostics channel. */
+export interface NotifierMessage<Info> {
+  readonly event: number;
+  readonly info: Info;
+}
+
 /** Deeper nesting than this is a circle of blocks that raise each other's events. */
 const DEEPEST = 32;
 
@@ -46,9 +53,15 @@ export class NotifierChain<Info> {
   #depth = 0;
   readonly #fault: NotifierFault;
 
-  /** `fault` hears of blocks that throw, return a Promise, or nest too deep. */
-  constructor(fault: NotifierFault = () => {}) {
+  readonly #channel: Channel | null;
+
+  /**
+   * `fault` hears of blocks that throw, return a Promise, or nest too deep. `channelName`: the diagnostics channel whose
+   * subscribers are told of each event before the blocks are.
+   */
+  constructor(fault: NotifierFault = () => {}, channelName?: string) {
     this.#fault = fault;
+    this.#channel = channelName === undefined ? null : channel(channelName);
   }
 
   /** The registered blocks, in the order in which they run. */
@@ -120,6 +133,7 @@ export class NotifierChain<Info> {
     blocks: readonly NotifierBlock<Info>[],
     called?: NotifierBlock<Info>[],
   ): number {
+    if (this.#channel?.hasSubscribers) this.#channel.publish({ event, info } satisfies NotifierMessage<Info>);
     let result = NOTIFY_DONE;
     let fetched: NotifierBlock<Info> | undefined;
     for (let i = 0; i < blocks.length; i++) {

@@ -66,7 +66,7 @@ export function forward(context: IpContext, shared: Packet, dev: NetDevice, path
   }
   const packet = machine.pool.unshare(shared);
   if (packet === null) {
-    context.ns.drops.add(DROP_POOL_EXHAUSTED);
+    context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
     return;
   }
   decreaseTtl(packet.pool.view, packet.network);

@@ -132,7 +132,7 @@ export class IcmpErrors {
     const error = machine.pool.alloc(ICMP_HLEN + quoted);
     if (error === null) {
       mib.add(MIB.IcmpOutErrors);
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return;
     }
     const at = error.put(ICMP_HLEN + quoted);

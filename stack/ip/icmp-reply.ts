@@ -137,7 +137,7 @@ export class IcmpReplies {
     } else {
       own = pool.unshare(packet);
     }
-    if (own === null) this.#context.ns.drops.add(DROP_POOL_EXHAUSTED);
+    if (own === null) this.#context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
     return own;
   }
 }

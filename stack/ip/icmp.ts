@@ -182,7 +182,7 @@ export class Icmp {
     if (packet.payloadLength === 0) return packet;
     const copy = this.context.machine.pool.copy(packet);
     packet.release();
-    if (copy === null) this.context.ns.drops.add(DROP_POOL_EXHAUSTED);
+    if (copy === null) this.context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
     return copy;
   }
 }

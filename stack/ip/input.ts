@@ -178,7 +178,7 @@ export class IpInput {
     const packet = this.#context.machine.pool.unshare(shared);
     if (packet === null) {
       this.#context.mib.add(MIB.IpInDiscards);
-      this.#context.ns.drops.add(DROP_POOL_EXHAUSTED);
+      this.#context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return;
     }
     const way = this.options.receive(packet, dev, path);

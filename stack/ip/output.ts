@@ -249,7 +249,7 @@ export class IpOutput {
     const { machine, ns } = this.#context;
     const copy = machine.pool.copy(packet);
     if (copy === null) {
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return;
     }
     copy.packetType = PACKET_LOOPBACK;

@@ -44,7 +44,7 @@ export class ArpRelay {
   receive({ bytes }: RelayedArp): void {
     this.received++;
     const packet = this.#context.machine.pool.from(bytes);
-    if (packet === null) this.#context.ns.drops.add(DROP_POOL_EXHAUSTED);
+    if (packet === null) this.#context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
     else this.#dev.receive(packet);
   }
 

@@ -66,7 +66,7 @@ export class HandOver {
     this.#last = ours || !ring.isThere(stray.origin);
     this.#unwanted = false;
     try {
-      if (packet === null) this.#context.ns.drops.add(DROP_POOL_EXHAUSTED);
+      if (packet === null) this.#context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
       else this.#context.ip.input.receive(packet, this.#dev);
     } finally {
       this.#looking = false;

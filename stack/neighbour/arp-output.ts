@@ -142,7 +142,7 @@ export class ArpOutput {
     if ((dev.flags & IFF_NOARP) !== 0 || dev.hardHeaderLength === 0) return null;
     const packet = this.#inet.machine.pool.alloc(bytes);
     if (packet === null) {
-      this.#inet.ns.drops.add(DROP_POOL_EXHAUSTED);
+      this.#inet.ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return null;
     }
     packet.link = packet.put(bytes);

@@ -1,5 +1,6 @@
 import type { SocketLayer } from '../socket/layer.ts';
 import { createDgram, type Dgram } from './dgram/index.ts';
+import type { DnsCounters } from './dns/counters.ts';
 import { createDns, type Dns, type DnsOptions } from './dns/index.ts';
 import { type Fetch, Fetching } from './fetch/fetch.ts';
 import { createHttp, type Http } from './http/http.ts';
@@ -71,6 +72,11 @@ export class NodeModules {
   get fetch(): Fetch {
     this.#fetching ??= new Fetching(this.net, this.tls);
     return this.#fetching.fetch;
+  }
+
+  /** What {@link dns} has counted; undefined while nobody has asked for it. */
+  get dnsCounters(): DnsCounters | undefined {
+    return this.#dns?.counters;
   }
 
   /** Ends what is under way and has no socket of its user's. */

@@ -96,6 +96,12 @@ export class FlowTable<T extends Flow<T>> {
     return false;
   }
 
+  /** All flows, in no particular order. */
+  *all(): IterableIterator<T> {
+    for (const first of this.#buckets)
+      for (let entry = first; entry !== null; entry = entry.flowNext) yield entry;
+  }
+
   #bucketOf(entry: T): number {
     const { local, localPort, remote, remotePort } = entry;
     return this.hash(local, localPort, remote, remotePort) & (this.#buckets.length - 1);

@@ -106,7 +106,7 @@ export class PacketSocket extends Socket {
     if (copy === null) {
       this.#dropped++;
       this.drops++;
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return;
     }
     const bytes = packet.length - from;
@@ -152,7 +152,7 @@ export class PacketSocket extends Socket {
     if (this.writeMemory >= this.sndbuf) return -EAGAIN;
     const packet = machine.pool.alloc(length);
     if (packet === null) {
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return -ENOBUFS;
     }
     const at = packet.put(length);

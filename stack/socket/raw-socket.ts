@@ -241,7 +241,7 @@ export class RawSocket extends DatagramSocket {
     }
     const packet = machine.pool.alloc(length);
     if (packet === null) {
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return -ENOBUFS;
     }
     gather(message.iov, 0, length, packet.pool.u8, packet.put(length));
@@ -275,7 +275,7 @@ export class RawSocket extends DatagramSocket {
     if (length < IP_HLEN) return -EINVAL;
     const packet = machine.pool.alloc(length);
     if (packet === null) {
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return -ENOBUFS;
     }
     const at = packet.put(length);

@@ -61,7 +61,7 @@ export class RawSockets {
     const copy = machine.pool.copy(packet);
     if (copy === null) {
       socket.drops++;
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return;
     }
     copy.start = copy.network;

@@ -8,6 +8,8 @@ export const ENTRY_TIMEWAIT = 2;
 /** What segments of one pair of ends belong to: a connection, a request for one (SYN received), or what is left of one. */
 export abstract class TcpEntry implements Flow<TcpEntry> {
   abstract readonly kind: number;
+  /** `TCP_*`. */
+  abstract readonly state: number;
   local = 0;
   localPort = 0;
   remote = 0;

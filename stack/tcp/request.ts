@@ -2,11 +2,13 @@ import { Timer } from '../../device/clock/timer.ts';
 import { ENTRY_REQUEST, TcpEntry } from './entry.ts';
 import type { Listener } from './listener.ts';
 import type { TcpNetwork } from './network.ts';
+import { TCP_SYN_RECV } from './tcb.ts';
 import type { Tcp } from './tcp.ts';
 
 /** A SYN that was answered, until the handshake ends (Linux: `struct tcp_request_sock`). */
 export class Request extends TcpEntry {
   readonly kind: number = ENTRY_REQUEST;
+  readonly state: number = TCP_SYN_RECV;
   readonly tcp: Tcp;
   readonly network: TcpNetwork;
   /** Null: the connection that it became goes on elsewhere. */

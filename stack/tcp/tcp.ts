@@ -184,7 +184,7 @@ export class Tcp implements IpProtocol {
 
   /** The pool had no packet for something that was to be sent. */
   noPacket(): void {
-    this.context.ns.drops.add(DROP_POOL_EXHAUSTED);
+    this.context.ns.dropUnmade(DROP_POOL_EXHAUSTED);
   }
 
   /** Takes a datagram of IPv4 (Linux: `tcp_v4_rcv`). */

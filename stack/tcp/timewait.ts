@@ -45,6 +45,10 @@ export class TimeWait extends TcpEntry {
   /** When it was entered, ms. */
   entryMs = 0;
 
+  get state(): number {
+    return this.substate;
+  }
+
   constructor(tcp: Tcp, conn: Connection, substate: number) {
     super();
     const { tcb } = conn;

@@ -59,7 +59,7 @@ export class UdpInput implements IpProtocol {
       const linear = machine.pool.copy(packet);
       packet.release();
       if (linear === null) {
-        ns.drops.add(DROP_POOL_EXHAUSTED);
+        ns.dropUnmade(DROP_POOL_EXHAUSTED);
         return;
       }
       packet = linear;

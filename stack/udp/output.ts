@@ -173,7 +173,7 @@ export class UdpOutput {
     const { machine, mib, ns, ip } = this.#context;
     const packet = machine.pool.alloc(UDP_HLEN + size);
     if (packet === null) {
-      ns.drops.add(DROP_POOL_EXHAUSTED);
+      ns.dropUnmade(DROP_POOL_EXHAUSTED);
       return -ENOBUFS;
     }
     const at = packet.put(UDP_HLEN + size);

@@ -7,12 +7,14 @@ import { captureCommand } from './capture.ts';
 import { demoCommand } from './demo.ts';
 import { dhcpCommand } from './dhcp.ts';
 import { linkCommand } from './link.ts';
+import { metricsCommand } from './metrics.ts';
 import { monitorCommand } from './monitor.ts';
 import { neighCommand } from './neigh.ts';
 import { notifyPeersCommand } from './notify-peers.ts';
 import { pingCommand } from './ping.ts';
 import { routeCommand } from './route.ts';
 import { withCommonOptions } from './session.ts';
+import { socketCommand } from './socket.ts';
 import { statsCommand } from './stats.ts';
 import { sysctlCommand } from './sysctl.ts';
 import { upCommand } from './up.ts';
@@ -32,6 +34,8 @@ export function buildProgram(): Command {
     neighCommand(),
     monitorCommand(),
     statsCommand(),
+    metricsCommand(),
+    socketCommand(),
     sysctlCommand(),
     notifyPeersCommand(),
     pingCommand(),
