@@ -12,10 +12,13 @@ const CLI = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'tools', '
 /** All that end soon. `loss` needs nft, which is rarely there. */
 const NAMES = [
   'bulk-receive',
+  'bulk-receive-onread',
   'bulk-receive-plain',
+  'bulk-receive-stream',
   'bulk-receive-zerocopy',
   'bulk-send',
   'bulk-send-plain',
+  'bulk-send-stream',
   'bulk-send-zerocopy',
   'connections',
   'event-loop-delay-receive',
