@@ -239,6 +239,31 @@ t.test('rp_filter: strict, loose, and none', (t) => {
   t.end();
 });
 
+t.test('the path of a flow is kept until routes, devices or settings change', (t) => {
+  const on = bench();
+  const { stack, dev } = rawStack(on);
+  const other = rawDevice(stack, { name: 'tun1', addresses: ['198.51.100.1/24'] });
+  const ping = (): string => {
+    const [before, answers] = [drops(stack), stack.mib.get('IcmpOutEchoReps')];
+    inject(stack, dev, datagram({ source: '198.51.100.7', payload: icmp(8, 0, 0) }));
+    const after = drops(stack);
+    const dropped = Object.keys(after).filter((reason) => after[reason] !== before[reason]);
+    return stack.mib.get('IcmpOutEchoReps') > answers ? 'answered' : dropped.join();
+  };
+  const outcomes = (): string[] => [ping(), ping()];
+  t.strictSame(outcomes(), ['answered', 'answered']);
+  stack.setSysctl('net.ipv4.conf.tun0.rp_filter', 1);
+  t.strictSame(outcomes(), ['ip_rpfilter', 'ip_rpfilter'], 'a setting');
+  stack.addRoute({ to: '198.51.100.7/32', dev: 'tun0' });
+  t.strictSame(outcomes(), ['answered', 'answered'], 'a route');
+  stack.setDown(other.dev);
+  t.strictSame(outcomes(), ['answered', 'answered']);
+  stack.deleteAddress(dev, '192.0.2.1/24');
+  t.notSame(ping(), 'answered', 'an address that is gone');
+  stack.close();
+  t.end();
+});
+
 t.test(
   'behaviour 27: without carrier routes are LINKDOWN but lead on, unless they are to be ignored',
   (t) => {
