@@ -49,17 +49,16 @@ export class AdaptivePoll {
 
   /** It brought frames, which have been dealt with. */
   end(): void {
-    const beganMs = this.#beganMs;
     if (this.#resting > 0) {
       this.#resting--;
       return;
     }
     if (this.#shortGaps < BELIEVED) {
-      this.#shortGaps = beganMs - this.#endedMs < SHORT_GAP_MS ? this.#shortGaps + 1 : 0;
+      this.#shortGaps = this.#beganMs - this.#endedMs < SHORT_GAP_MS ? this.#shortGaps + 1 : 0;
       this.#endedMs = this.#clock.now();
       return;
     }
-    this.#lookAround(beganMs + TURN_MS);
+    this.#lookAround(this.#beganMs + TURN_MS);
     this.#endedMs = this.#clock.now();
   }
 

@@ -269,15 +269,15 @@ export abstract class TunTapLink implements Link {
    */
   #drain(): number {
     const { clock } = this.machine;
-    for (let left = BUDGET; left > 0; ) {
-      const batch = Math.min(left, this.rx.batch);
+    for (let done = 0; done < BUDGET; ) {
+      // From the second batch on, since to read the clock for each turn would allocate.
+      if (done === this.rx.batch) clock.beginTurn();
+      else if (done > 0 && clock.turnIsLong(TURN_MS)) break;
+      const batch = Math.min(BUDGET - done, this.rx.batch);
       const errno = this.rx.drain(this.queue, this.#port, batch);
       if (errno !== 0 || this.rx.posted === 0) return errno;
-      left -= batch;
-      if (left <= 0) break;
-      clock.settle();
-      if (left + batch === BUDGET) clock.beginTurn();
-      else if (clock.turnIsLong(TURN_MS)) break;
+      done += batch;
+      if (done < BUDGET) clock.settle();
     }
     return 0;
   }

@@ -1,3 +1,5 @@
+import { holdDoubles } from '../memory/doubles.ts';
+
 /** Interface counters (Linux: `struct rtnl_link_stats64`), safe integers. */
 export class LinkStatistics {
   rxPackets = 0;
@@ -27,3 +29,5 @@ export class LinkStatistics {
   rxNohandler = 0;
   rxOtherhostDropped = 0;
 }
+
+holdDoubles(() => new LinkStatistics(), ['rxBytes', 'txBytes']);

@@ -14,7 +14,7 @@ import type { Tcp } from './tcp.ts';
 import { LentBuffers, type LentCalls } from './zerocopy.ts';
 
 /** Layout of {@link SavedConnection}; another one is refused. */
-const VERSION = 2;
+const VERSION = 3;
 /** Bytes of a packet that restored data is put into. */
 const CHUNK = 1460;
 
